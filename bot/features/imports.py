@@ -30,6 +30,7 @@ class Imports(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._background, self._settings = parts.operations.background, parts.settings
+        self._predictor = parts.inference.predictor
 
     @command(
         "import",
@@ -76,8 +77,14 @@ class Imports(commands.Cog):
         except DISCORD_ERRORS as error:
             log.warning("import.not_loaded", reason=str(error) or type(error).__name__)
             raise ImportFileError(say("import.not_loaded")) from error
-        limits = {"max_chars": self._settings.max_query_chars, "max_masks": self._settings.max_masks}
-        return await asyncio.to_thread(read_file, attachment.filename, data, **limits)
+        return await asyncio.to_thread(
+            read_file,
+            attachment.filename,
+            data,
+            max_chars=self._settings.max_query_chars,
+            max_masks=self._settings.max_masks,
+            denied=self._predictor.denied,
+        )
 
     async def _begin(self, name: str, weight: float, preview: Preview, pressed: discord.Interaction) -> None:
         """Acknowledge the button, and store in the background, since it may take longer than 3 s."""

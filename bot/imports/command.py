@@ -1,7 +1,7 @@
 """`python -m bot import`: judgements from a file, previewed, stored and undone from the command line."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from bot.imports.judgements import MAX_BYTES, Preview, preview_lines, read_file
 from bot.settings import Settings
 from bot.texts import say, speaking, translated
 from storage.database import Database
+from storage.denied_words import read_denied
 from storage.errors import StorageError
+from storage.maintenance.backups import database_file
 from storage.votes.sources import MAX_NAME, MAX_WEIGHT, import_sentences, undo_import
 
 Show = Callable[[str], None]
@@ -43,14 +45,18 @@ async def run_import(options: argparse.Namespace, settings: Settings, show: Show
 
 async def _imported(options: argparse.Namespace, settings: Settings) -> list[str]:
     name, undo = options.source, f"python -m bot import --undo --source {options.source}"
-    preview = None if options.undo else _preview(options.file, settings)
-    lines = [] if preview is None else preview_lines(name, options.weight, preview)
-    if options.dry_run:
-        return lines
+    file = database_file(settings.url)
+    if options.dry_run and file is not None and not file.is_file():
+        return preview_lines(name, options.weight, _preview(options.file, settings, denied=()))
     database = await Database.open(settings.url)
     try:
-        if preview is None:
+        if options.undo:
             return [say("import.undone", name=name, n=(await undo_import(database, name)).votes)]
+        denied = [one.word for one in await read_denied(database)]
+        preview = _preview(options.file, settings, denied=denied)
+        lines = preview_lines(name, options.weight, preview)
+        if options.dry_run:
+            return lines
         now = datetime.now(UTC)
         await import_sentences(database, name, preview.sentences, weight=options.weight, now=now)
     finally:
@@ -59,12 +65,14 @@ async def _imported(options: argparse.Namespace, settings: Settings) -> list[str
     return [*lines, say("import.stored", name=name, undo=f"`{undo}`", **counts)]
 
 
-def _preview(file: Path | None, settings: Settings) -> Preview:
+def _preview(file: Path | None, settings: Settings, *, denied: Collection[str]) -> Preview:
     if file is None:
         raise ImportFileError(say("import.ending"))
     with file.open("rb") as opened:
         data = opened.read(MAX_BYTES + 1)
-    return read_file(file.name, data, max_chars=settings.max_query_chars, max_masks=settings.max_masks)
+    return read_file(
+        file.name, data, max_chars=settings.max_query_chars, max_masks=settings.max_masks, denied=denied
+    )
 
 
 def _name(text: str) -> str:

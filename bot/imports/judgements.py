@@ -1,7 +1,7 @@
 """From opinions to sentences that can be stored: parsed like questions, without personal data, bounded."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from bot.answering.queries import parse_query
@@ -35,23 +35,27 @@ class Preview:
         return sum(len(one.words) for one in self.sentences) - self.wanted
 
 
-def read_file(name: str, data: bytes, *, max_chars: int, max_masks: int) -> Preview:
-    """Read a file. Takes seconds for a large one.
+def read_file(
+    name: str, data: bytes, *, max_chars: int, max_masks: int, denied: Collection[str] = ()
+) -> Preview:
+    """Read a file. Takes seconds for a large one; `denied` are words that the team denied.
 
     Raises:
         ImportFileError: The file cannot be read, is too large, or has nothing to import.
     """
     if len(data) > MAX_BYTES:
         raise ImportFileError(say("import.too_large", most=f"{MAX_BYTES / 1e6:g}"))
-    preview = preview_of(read_opinions(name, data), max_chars=max_chars, max_masks=max_masks)
+    preview = preview_of(read_opinions(name, data), max_chars=max_chars, max_masks=max_masks, denied=denied)
     if not preview.sentences:
         raise ImportFileError("\n".join([say("import.nothing"), *left_out_lines(preview)]))
     return preview
 
 
-def preview_of(opinions: Iterable[Opinion], *, max_chars: int, max_masks: int) -> Preview:
+def preview_of(
+    opinions: Iterable[Opinion], *, max_chars: int, max_masks: int, denied: Collection[str] = ()
+) -> Preview:
     """Parse and merge opinions; of opinions on the same word the majority counts, a tie is left out."""
-    denied = {word.lower() for word in denied_words()}
+    refused = {word.lower() for word in (*denied_words(), *denied)}
     left_out: Counter[str] = Counter()
     parsed: dict[str, tuple[str, str, int] | str] = {}  # sentence → query, hash and masks, or why not
     queries: dict[str, str] = {}
@@ -66,7 +70,7 @@ def preview_of(opinions: Iterable[Opinion], *, max_chars: int, max_masks: int) -
             left_out[found] += 1
         elif not is_word(word) or len(word) > MAX_WORD:
             left_out["no_word"] += 1
-        elif word.lower() in denied:
+        elif word.lower() in refused:
             left_out["denied"] += 1
         else:
             query, query_hash, masks = found

@@ -58,6 +58,9 @@ def test_a_mask_may_be_named() -> None:
 def test_a_denied_word_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judgements, "denied_words", lambda: ["ugly"])
     assert preview(Opinion(SHOES, "Ugly", False)).left_out == (("denied", 1),)
+    opinions = [Opinion(SHOES, word, True) for word in ("Light", "warm")]
+    found = preview_of(opinions, max_chars=400, max_masks=3, denied=["light"])  # by the team
+    assert (found.wanted, found.left_out) == (1, (("denied", 1),))
 
 
 def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
