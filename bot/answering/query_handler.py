@@ -182,7 +182,9 @@ class QueryHandler:
             # A message may wait for seconds until its channel takes it; an interaction's reply does not.
             if not origin.is_interaction:
                 release_slot()
-            return await self._send(query, origin, send, shown, prediction_id, latency_ms)
+            return await self._send(
+                query, origin, send, shown, prediction_id, latency_ms, is_further=bool(shown_before)
+            )
 
     async def _send(
         self,
@@ -192,6 +194,8 @@ class QueryHandler:
         shown: ShownPrediction,
         prediction_id: int,
         latency_ms: float,
+        *,
+        is_further: bool,
     ) -> discord.Message:
         has_thumbs = origin.may_react and self._thumbs.reserve(origin.channel_id)
         embed = prediction_embed(
@@ -200,6 +204,7 @@ class QueryHandler:
             prediction_id=prediction_id,
             has_thumbs=has_thumbs,
             is_private=query.text != query.stored,
+            is_further=is_further,
         )
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
         try:

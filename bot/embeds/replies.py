@@ -52,6 +52,7 @@ def prediction_embed(
     prediction_id: int,
     has_thumbs: bool = True,
     is_private: bool = False,
+    is_further: bool = False,
 ) -> discord.Embed:
     """Build the reply to a query: the completed sentence, and the best words for each mask.
 
@@ -73,7 +74,10 @@ def prediction_embed(
             f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
-        name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
+        if is_further:
+            name = say("prediction.next_for", number=index + 1) if several else say("prediction.next")
+        else:
+            name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
         embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
     notes = [say("prediction.model", version=prediction.versions), f"#{prediction_id}"]
     if prediction.is_adjusted:

@@ -76,6 +76,7 @@ LIMITS = {
     "help.options": 256,
     "help.also": 256,
     "prediction.best*": 256,
+    "prediction.next*": 256,
     "prediction.together": 256,
     "privacy.explanation": 4096,  # stands in a file
 }

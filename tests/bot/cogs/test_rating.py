@@ -239,6 +239,7 @@ async def test_after_a_rejection_the_next_words_can_be_asked_for(
         await wire.seeded(bob, reply)
         assert len(words(reply)) == 5
         assert not {*words(reply)} & {*seen}
+        assert [field["name"] for field in reply["embeds"][0]["fields"]] == ["Next words"]
         seen += words(reply)
     row = await wire.row(reply)
     assert (row["asker_id"], row["author_id"]) == (bob.id, ann.id)
