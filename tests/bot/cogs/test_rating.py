@@ -180,7 +180,7 @@ async def test_a_word_that_was_taken_back_stays_for_who_rated_it(
     await choose(wire, ann, shown, "fit", first, "airy")
     since = bob.mark()
     await bob.click(line, control(line, "back")["custom_id"])
-    await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    await bob.wait_for_event("MESSAGE_UPDATE", predicate=lambda m: m["id"] == line["id"], since=since)
     await choose(wire, ann, shown, "fit", first, second, "airy")
     assert [word for _, word, *_ in await stored(wire, reply)] == sorted([first, second, "airy"])
 
@@ -193,7 +193,7 @@ async def test_beside_a_word_that_nobody_wants_any_more_the_others_count(
     shown = await ann.wait_for_event("MESSAGE_UPDATE", since=since)
     since = bob.mark()
     await bob.click(line, control(line, "back")["custom_id"])
-    await bob.wait_for_event("MESSAGE_UPDATE", since=since)
+    await bob.wait_for_event("MESSAGE_UPDATE", predicate=lambda m: m["id"] == line["id"], since=since)
     since, first = ann.mark(), words(shown)[0]
     await choose(wire, ann, shown, "fit", first, "airy")
     assert await stored(wire, reply) == [(0, first, ann.id, "menu", 1)]
