@@ -1,7 +1,7 @@
 """Answers sentences with a blank that come without a command, where the bot is spoken to or listens.
 
 It is spoken to in direct messages, in messages that mention it and in replies to its messages, and it listens
-in the channels of `FILLBOT_LISTEN_CHANNEL_IDS`. Of a text without a blank nothing is stored or logged.
+in the channels of `FILLBOT_LISTEN_CHANNEL_IDS`. Nothing of a text without a blank is stored or logged.
 """
 
 import re
@@ -82,7 +82,7 @@ class Listening(commands.Cog):
         return isinstance(answered, discord.Message) and answered.author.id == self._bot.own_id
 
     def _is_mentioned(self, message: discord.Message) -> bool:
-        """Whether the text itself mentions the bot; a reply mentions it by default, also with thanks."""
+        """Whether the text itself mentions the bot; a reply does so by default, even one of thanks."""
         return without_mentions(message.content, self._bot.own_id) != message.content.strip()
 
 

@@ -1,4 +1,4 @@
-"""Everything that the bot can do without: a feature is a module or a package here, and a line in `FEATURES`.
+"""Optional features: each is a module or a package here, and a line in `FEATURES`.
 
 Features import the core and never each other; of them, the core imports only this list.
 `docs/architecture.md` says how to add and how to remove one.

@@ -116,7 +116,7 @@ def lower_bound(wins: int, losses: int) -> float:
 
 
 def _log_evidence(wins: int, losses: int, shares: np.ndarray) -> np.ndarray:
-    """Return the same for several hypotheses: (n,)."""
+    """Return `log_evidence` for each of (n,) shares."""
     factors = np.array(LOG_ODDS)[:, None]
     others = 1 / (1 + np.exp(-(np.log(shares) - np.log1p(-shares) + factors)))  # (factors, n)
     logs = wins * (np.log(others) - np.log(shares)) + losses * (np.log1p(-others) - np.log1p(-shares))

@@ -19,7 +19,7 @@ class Pick(Generic[T]):
     """An item of the interleaved list.
 
     Attributes:
-        item: As the model that picked it has it.
+        item: From the list of the model that picked it.
         by: The model that picked it.
         is_shared: Whether the other model would have picked the same item at this place.
     """

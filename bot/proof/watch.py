@@ -62,7 +62,7 @@ class ProofWatch:
         self._limits, self._is_on, self._prefix = limits, is_on, prefix
 
     async def run(self, *, every_s: float) -> None:
-        """Check forever; return at once where no proofs are wanted, and leave an open one to an admin."""
+        """Check until cancelled. If proofs are off, leave an open one to the admins and return."""
         if not self._is_on:
             await run_records.end_proofs(self._database, "waiting")
             return
@@ -164,7 +164,7 @@ class ProofWatch:
         return say("proof.preferred", version=version, before=run.champion, **_values(score))
 
     def _reason_to_end(self, run: Run) -> str | None:
-        """Return why a proof means nothing any more; None if it does, and "unclear" during a withdrawal."""
+        """Return why a proof is void, "unclear" while a champion is being replaced, None if it is valid."""
         champion, withdrawn = self._registry.champion(), self._registry.withdrawn()
         if run.challenger in withdrawn or run.challenger not in self._registry.versions():
             return "lost"

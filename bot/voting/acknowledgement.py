@@ -1,7 +1,7 @@
 """Shows in a reply's footer that a thumb was noted: one edit per reply, shortly after its first thumb.
 
-Nothing is edited while the channel is busy, since an edit takes the place of a reply in Discord's limits, nor
-after an hour, from when on Discord limits edits much further.
+Nothing is edited while the channel is busy, since an edit takes the place of a reply in Discord's limits, or
+once the reply is an hour old, because Discord then limits edits much more strictly.
 """
 
 import asyncio

@@ -441,7 +441,7 @@ def _domain_praise(measured: DomainMeasurements, limit: float) -> Finding:
 
 
 CRITERIA: tuple[Criterion[Measurements], ...] = (
-    Criterion("learnt", 1, _shown_words, "rejected words fewer, or accepted words more, among those shown"),
+    Criterion("learnt", 1, _shown_words, "how many fewer rejected words, or more accepted ones, are shown"),
     Criterion(
         "lost words",
         0.02,

@@ -34,7 +34,7 @@ def shift_of_votes(
     replay_sentences: ReplaySentences,
     settings: NightSettings,
 ) -> OutputShift | None:
-    """Return what the votes teach about words; None if there is nothing to tell good from bad words by.
+    """Return what the votes teach about words; None if nothing tells good words from bad ones.
 
     Args:
         model: the domain model.

@@ -1,4 +1,4 @@
-"""Sentences of the quiz itself, asked until people have asked some: about products, delivery and service."""
+"""The quiz's own sentences about products, delivery and service, used until people have asked questions."""
 
 import functools
 

@@ -36,7 +36,7 @@ async def test_a_vote_that_counts_shows_at_once_and_tonight(
     database: Database, tmp_path: Path, agreed: int
 ) -> None:
     text = await line(database, tmp_path, agreed, SOFT)
-    assert text == "Ask again to see it. Other sentences learn tonight."
+    assert text == "Ask again to see it. Your votes reach other sentences tonight."
 
 
 async def test_a_vote_waits_for_a_second_person(database: Database, tmp_path: Path, agreed: int) -> None:
@@ -57,26 +57,26 @@ async def test_people_disagree(database: Database, tmp_path: Path, agreed: int) 
 
 async def test_too_few_votes_for_a_night(database: Database, tmp_path: Path, agreed: int) -> None:
     text = await line(database, tmp_path, agreed, SOFT, min_judgements=4)
-    assert text.endswith("Other sentences learn at night, from 4 rated words on.")
+    assert text.endswith("Your votes reach other sentences at night, once 4 words have been rated.")
 
 
 async def test_nightly_promotion_is_paused(database: Database, tmp_path: Path, agreed: int) -> None:
     run = await runs.open_run(database, "rollback", started_at=NOON, champion="v0002", challenger="v0001")
     await runs.finish_run(database, run, "done", finished_at=NOON)
     text = await line(database, tmp_path, agreed, SOFT)
-    assert text.endswith("Other sentences learn once nightly promotion is on again (`!resume`).")
+    assert text.endswith("Your votes reach other sentences once nightly promotion is on again (`!resume`).")
 
 
 async def test_a_proof_decides(database: Database, tmp_path: Path, agreed: int) -> None:
     text = await line(database, tmp_path, agreed, SOFT, promotion="proof")
-    assert text.endswith("Other sentences learn once the model of a night has proved to be better.")
+    assert text.endswith("Your votes reach other sentences once a new model has proved to be better.")
 
 
 async def test_an_admin_promotes_by_hand(database: Database, tmp_path: Path, agreed: int) -> None:
     text = await line(database, tmp_path, agreed, SOFT, promotion="ask")
-    assert text.endswith("Other sentences learn once an admin promotes the model of a night.")
+    assert text.endswith("Your votes reach other sentences once an admin promotes a new model.")
     text = await line(database, tmp_path, agreed, SOFT, word_lists="off")
-    assert text.endswith("Other sentences learn once an admin promotes the model of a night.")
+    assert text.endswith("Your votes reach other sentences once an admin promotes a new model.")
 
 
 async def test_a_role_without_weight_changes_nothing(database: Database, tmp_path: Path, agreed: int) -> None:

@@ -79,7 +79,7 @@ def test_what_was_typed_does_not_come_alive() -> None:
 
 def test_without_votes_the_place_is_the_models() -> None:
     embed = said()
-    assert field(embed, NOW) == "Model v0001 alone: place 2, 11%\nNo votes change that."
+    assert field(embed, NOW) == "Model v0001 alone: place 2, 11%\nNo votes have changed that."
     assert field(embed, VOTES).startswith("No word in this sentence has been rated yet. Ask it with `!fill`")
 
 
