@@ -44,9 +44,9 @@ class Imports(commands.Cog):
         """Preview the judgements of an attached file, or undo an import (admins)."""
         name = " ".join(name.split())
         if weight.lower() == UNDO:
-            erased = await undo_import(self._database, name)
-            log.info("import.undone", words=erased.votes)
-            await send_reply(context, say("import.undone", name=escape(name), n=erased.votes), ephemeral=True)
+            words = await undo_import(self._database, name)
+            log.info("import.undone", words=words)
+            await send_reply(context, say("import.undone", name=escape(name), n=words), ephemeral=True)
             return
         attachments = context.message.attachments
         if not name or len(attachments) != 1:

@@ -51,7 +51,7 @@ async def _imported(options: argparse.Namespace, settings: Settings) -> list[str
     database = await Database.open(settings.url)
     try:
         if options.undo:
-            return [say("import.undone", name=name, n=(await undo_import(database, name)).votes)]
+            return [say("import.undone", name=name, n=await undo_import(database, name))]
         denied = [one.word for one in await read_denied(database)]
         preview = _preview(options.file, settings, denied=denied)
         lines = preview_lines(name, options.weight, preview)

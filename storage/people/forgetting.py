@@ -3,8 +3,8 @@
 Erased are the person's votes, their row in `people` except for an opt-out, and the predictions of queries
 that they asked or wrote and no other known person asked on a server in their own words, with the candidates
 and votes of others on them, also in quizzes: a vote means nothing without its text. Predictions of queries
-that others asked as well stay without the person's id, so that the votes of others still count. A tombstone
-stays while thumbs can be read back.
+that others asked as well, and of the quiz's own sentences, stay without the person's id, so that the votes of
+others still count. A tombstone stays while thumbs can be read back.
 
 A request is a row in `forgettings` until it is complete. After a crash it is repeated, which is idempotent.
 """
@@ -245,7 +245,8 @@ def orphaned_of(connection: Connection, queries: Collection[str]) -> set[str]:
 def _orphaned_predictions(user_id: int) -> Select[Any]:
     """Select the predictions to delete: those of queries that no other known person asked on a server.
 
-    Quiz items do not count as asking and are deleted as well. Neither does asking with the person's own text.
+    Quiz items do not count as asking. They are deleted with the question that they were made of, which is
+    older; the quiz's own sentences were asked by no person. Neither does asking with the person's own text.
     """
     other, own = predictions.alias(), predictions.alias()
     shared = exists().where(
@@ -255,14 +256,25 @@ def _orphaned_predictions(user_id: int) -> Select[Any]:
         other.c.guild_id.is_not(None),
         other.c.quiz_at.is_(None),
     )
-    asked = predictions.c.query_hash.in_(select(own.c.query_hash).where(is_of(user_id, own)))
+    asked = predictions.c.query_hash.in_(
+        select(own.c.query_hash).where(is_of(user_id, own), own.c.quiz_at.is_(None))
+    )
+    is_quizzed = exists().where(
+        other.c.query_hash == predictions.c.query_hash,
+        or_(is_of(user_id, other), other.c.asker_id.is_(None)),
+        other.c.guild_id.is_not(None),
+        other.c.quiz_at.is_(None),
+        other.c.id < predictions.c.id,
+    )
+    is_question = predictions.c.quiz_at.is_(None)
     return select(predictions.c.id).where(
         or_(
             # The channel of a direct message identifies the asker.
-            and_(is_of(user_id), or_(predictions.c.guild_id.is_(None), ~shared)),
+            and_(is_of(user_id), predictions.c.guild_id.is_(None)),
+            and_(is_of(user_id), is_question, ~shared),
             # Of people erased before: this person was the last known one who asked it.
-            and_(predictions.c.asker_id.is_(None), asked, ~shared),
-            and_(predictions.c.quiz_at.is_not(None), asked, ~shared),
+            and_(predictions.c.asker_id.is_(None), is_question, asked, ~shared),
+            and_(~is_question, asked, is_quizzed, ~shared),
         )
     )
 

@@ -15,8 +15,8 @@ from storage.backends.postgres import ERASE_LOCK, VOTE_LOCK, lock
 from storage.backends.retries import retried
 from storage.database import Database
 from storage.errors import SourceExistsError, UnknownSourceError
-from storage.people.forgetting import Erased, erase
-from storage.schema import predictions, sources, votes
+from storage.people.forgetting import drop_orphaned_queries
+from storage.schema import people, predictions, sources, votes
 
 IMPORTED = "import"  # in place of the model version
 ROWS_AT_ONCE = 2_000
@@ -109,8 +109,8 @@ async def import_sentences(
 
 
 @retried
-async def undo_import(database: Database, name: str) -> Erased:
-    """Delete a source with all its sentences and words, in one transaction.
+async def undo_import(database: Database, name: str) -> int:
+    """Delete a source with all its sentences and words, in one transaction. Returns the number of words.
 
     Raises:
         UnknownSourceError: There is no source of this name.
@@ -121,6 +121,9 @@ async def undo_import(database: Database, name: str) -> Erased:
         if voter_id is None:
             known = (await connection.execute(select(sources.c.name).order_by(sources.c.name))).scalars()
             raise UnknownSourceError(name, ", ".join(known) or "–")
-        erased = await connection.run_sync(erase, voter_id, since=None)
+        words = await connection.execute(delete(votes).where(votes.c.voter_id == voter_id))
+        await connection.execute(delete(predictions).where(predictions.c.asker_id == voter_id))
+        await connection.execute(delete(people).where(people.c.user_id == voter_id))
         await connection.execute(delete(sources).where(sources.c.voter_id == voter_id))
-    return erased
+        await connection.run_sync(drop_orphaned_queries)
+    return words.rowcount

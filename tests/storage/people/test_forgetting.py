@@ -155,6 +155,41 @@ async def test_erasing_a_quizzed_person_keeps_the_query_of_its_asker(database: D
     assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(asked, ANN), (quizzed, None)}
 
 
+async def test_forgetting_leaves_the_votes_of_others_on_the_sentences_of_the_quiz(database: Database) -> None:
+    mine, theirs = [await ask(database, asker_id=person, quiz_at=NOON) for person in (ANN, BOB)]
+    direct = await ask(database, asker_id=ANN, quiz_at=NOON, guild_id=None)
+    await vote(database, direct, "cheap", 1, by=ANN)
+    for item in (mine, theirs):
+        for voter in (ANN, BOB):
+            await vote(database, item, "cheap", 1, by=voter)
+    assert await forget(database) == Erased(votes=3, queries=1, unnamed=1)
+    assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(mine, None), (theirs, BOB)}
+    assert await rows(database, votes.c.prediction_id, votes.c.voter_id) == {(mine, BOB), (theirs, BOB)}
+    assert await forget(database, BOB) == Erased(votes=2, unnamed=1)
+    assert await rows(database, predictions.c.id, predictions.c.asker_id) == {(mine, None), (theirs, None)}
+
+
+async def test_a_typed_text_goes_from_later_quiz_items_but_not_from_those_before_it(
+    database: Database,
+) -> None:
+    before = await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    await ask(database, SECRET, asker_id=ANN)
+    await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    await ask(database, SECRET, asker_id=ANN, quiz_at=NOON)
+    assert await forget(database) == Erased(queries=2)
+    assert await rows(database, predictions.c.id) == {(before,)}
+
+
+async def test_quiz_items_of_a_text_go_with_the_last_person_who_typed_it(database: Database) -> None:
+    await ask(database, SECRET, asker_id=ANN)
+    await ask(database, SECRET, asker_id=BOB, quiz_at=NOON)
+    await ask(database, SECRET, asker_id=CLEO)
+    assert await forget(database, ANN) == Erased(unnamed=1)
+    assert await forget(database, BOB) == Erased(unnamed=1)
+    assert await forget(database, CLEO) == Erased(queries=1)
+    assert await rows(database, predictions.c.id) == set()
+
+
 async def test_of_their_row_only_an_opt_out_is_left(database: Database) -> None:
     await store_reliabilities(database, {ANN: 0.9, BOB: 0.8, CLEO: 0.7}, as_of=NOON)
     await privacy.opt_out(database, CLEO, now=NOON)

@@ -51,11 +51,19 @@ async def test_undoing_restores_what_was_there_and_leaves_others_alone(database:
     before = await rows(database), await rows(database, predictions)
     voter_id = await imported(database)
     await store_reliabilities(database, {voter_id: 0.8, 7: 0.9}, as_of=NOON)
-    assert (await undo_import(database, "guide")).votes == 3
+    assert await undo_import(database, "guide") == 3
     assert (await rows(database), await rows(database, predictions)) == before
     assert [source.voter_id for source in await list_sources(database)] == [other]
     assert await rows(database, people) == 1
     assert await imported(database) < 0  # the name is free again
+
+
+async def test_undoing_leaves_the_votes_on_a_quiz_item_with_the_same_sentence(database: Database) -> None:
+    voter_id = await imported(database)
+    await vote(database, await ask(database, asker_id=7, quiz_at=NOON), "cheap", 1, by=8)
+    await undo_import(database, "guide")
+    assert [one.voter_id for one in await votes_on_query(database, hash_of(QUERY))] == [8]
+    assert voter_id < 0
 
 
 async def test_a_name_is_imported_once_and_only_what_was_imported_is_undone(database: Database) -> None:
