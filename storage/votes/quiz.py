@@ -14,8 +14,9 @@ from storage.schema import candidates, predictions, votes
 from storage.votes.consensus import QueryVote, counted_votes
 from storage.votes.predictions import StoredCandidate
 from storage.votes.shown_queries import is_shown_in
+from storage.votes.sources import NOT_IMPORTED
 
-WINDOW = 20_000  # newest predictions to choose from; older queries are no longer asked
+WINDOW = 20_000  # newest replies to choose from; older queries are no longer asked
 SENTENCES = 500  # maximum number of queries
 
 
@@ -134,10 +135,12 @@ def _chosen(person_id: int, channel_ids: Collection[int]) -> Select[Any]:
     """Select the query hash, the newest prediction in these channels, and how often the query was asked."""
     known = _known(person_id)
     newest = func.max(predictions.c.id)
+    ids = select(predictions.c.id).where(NOT_IMPORTED).order_by(predictions.c.id.desc())
+    last_outside = ids.limit(1).offset(WINDOW).scalar_subquery()
     return (
         select(predictions.c.query_hash, newest.label("newest"), func.count().label("asked"))
         .where(
-            predictions.c.id > select(func.max(predictions.c.id) - WINDOW).scalar_subquery(),
+            predictions.c.id > func.coalesce(last_outside, 0),
             is_shown_in(channel_ids),
             predictions.c.query_hash.not_in(known),
         )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from storage.database import Database
 from storage.schema import predictions, votes
 from storage.votes.reactions import SIGNS
+from storage.votes.sources import NOT_IMPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,12 @@ async def recent_replies(
 ) -> list[RecentReply]:
     """Return the replies made since a time among the newest `limit` predictions, newest first.
 
+    Imported sentences have no reply and do not count.
+
     `shards` holds shard ids and the number of shards; direct messages belong to shard 0.
     """
     ids, count = shards
-    newest_first = select(predictions).order_by(predictions.c.id.desc()).limit(limit)
+    newest_first = select(predictions).where(NOT_IMPORTED).order_by(predictions.c.id.desc()).limit(limit)
     if len(ids) < count:
         shard = shard_of(func.coalesce(predictions.c.guild_id, 0), count)
         newest_first = newest_first.where(shard.in_(ids))

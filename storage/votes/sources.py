@@ -19,6 +19,7 @@ from storage.people.forgetting import drop_orphaned_queries
 from storage.schema import people, predictions, sources, votes
 
 IMPORTED = "import"  # in place of the model version
+NOT_IMPORTED = predictions.c.model_version != IMPORTED
 ROWS_AT_ONCE = 2_000
 MAX_WEIGHT = 5.0  # as of a role
 MAX_NAME = 60  # characters

@@ -13,6 +13,8 @@ from storage.people.retention import delete_expired
 from storage.schema import people, predictions, votes
 from storage.votes.approval import totals
 from storage.votes.consensus import store_reliabilities, votes_on_query
+from storage.votes.quiz import open_sentences
+from storage.votes.recent_replies import recent_replies
 from storage.votes.shown_queries import voted_queries
 from storage.votes.sources import ImportedSentence, import_sentences, list_sources, undo_import
 from storage.votes.stats import top_voters, votes_by_version
@@ -91,6 +93,27 @@ async def test_a_source_is_in_no_statistics_of_people(database: Database) -> Non
 async def test_imported_sentences_are_shown_to_nobody(database: Database) -> None:
     await imported(database)
     assert await voted_queries(database, [0, 2]) == {}
+
+
+async def test_imported_sentences_crowd_no_reply_out_of_those_to_read_back(database: Database) -> None:
+    for message_id in (50, 51, 52):
+        await ask(database, message_id=message_id)
+    await imported(database)
+    found = await recent_replies(database, NOON - timedelta(days=1), limit=2)
+    assert [reply.message_id for reply in found] == [52, 51]
+    assert len(await recent_replies(database, NOON - timedelta(days=1), limit=9)) == 3
+
+
+async def test_imported_sentences_crowd_no_question_out_of_the_quiz(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.votes.quiz.WINDOW", 2)
+    await ask(database, "one [MASK]", message_id=50)
+    await ask(database, "two [MASK]", message_id=51)
+    await imported(database)
+    await ask(database, "three [MASK]", message_id=52)
+    found = await open_sentences(database, 7, channel_ids=[2])
+    assert [sentence.query for sentence in found] == ["three [MASK]", "two [MASK]"]
 
 
 async def test_forgetting_someone_who_asked_the_same_leaves_the_import(database: Database) -> None:
