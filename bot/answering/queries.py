@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.answering.chat_text import plain_sentence
 from bot.errors import NoMaskError, OnlyMasksError, QueryTooLongForChatError, TooManyMasksError
-from storage.people.personal_data import mask_personal_data
+from storage.people.personal_data import has_placeholder, mask_personal_data
 from training.inference.encoder import MASK, finished, query_hash
 
 END = re.compile(r"[ ,]+")
@@ -30,6 +30,14 @@ class Query:
     stored: str
     hash: str
     masks: int
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it holds personal data, or a placeholder for it, so that votes on it do not count.
+
+        A stored text may be asked again: different queries look alike then, and their votes must not mix.
+        """
+        return has_placeholder(self.stored)
 
 
 def parse_query(text: str, *, max_chars: int, max_masks: int, prefix: str = "!") -> Query:

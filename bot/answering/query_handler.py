@@ -203,7 +203,7 @@ class QueryHandler:
             shown,
             prediction_id=prediction_id,
             has_thumbs=has_thumbs,
-            is_private=query.text != query.stored,
+            is_private=query.is_private,
             is_further=is_further,
         )
         words = [(mask, one.word) for mask, ranked in enumerate(shown.masks) for one in ranked]
@@ -233,8 +233,7 @@ class QueryHandler:
             self._thumbs.seed(reply, channel_id)
 
     async def _votes_on(self, query: Query) -> list[QueryVote]:
-        # Different queries look alike once their personal data is replaced: their votes must not mix.
-        return await votes_on_query(self._database, query.hash) if query.text == query.stored else []
+        return [] if query.is_private else await votes_on_query(self._database, query.hash)
 
 
 async def _second_opinion(challenger: Challenger | None, query: Query) -> Prediction | None:

@@ -122,8 +122,7 @@ class Why(commands.Cog):
         prediction = await self._predictor.predict(query.text)
         version = prediction.model_version
         versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
-        is_private = query.text != query.stored
-        votes = [] if is_private else await votes_on_query(self._database, query.hash)
+        votes = [] if query.is_private else await votes_on_query(self._database, query.hash)
         rankings = await self._ranks.rank(query.text, versions, words=[word])
         rules = VoteRules.of(self._settings)
         return Reasons(
@@ -132,7 +131,7 @@ class Why(commands.Cog):
             votes=votes,
             word_votes=weigh_votes(votes, rules),
             runs=await self._runs(rankings),
-            is_private=is_private,
+            is_private=query.is_private,
         )
 
     async def _runs(self, rankings: list[VersionRanks]) -> dict[int, Run]:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import discord
@@ -15,6 +16,7 @@ from support.wire import EPHEMERAL, Wire, eventually
 
 from bot.cogs.fill import ASKS
 from storage.schema import predictions
+from storage.votes.predictions import StoredVote, cast_votes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -413,6 +415,24 @@ async def test_a_sentence_with_personal_data_says_that_its_votes_do_not_count(
     plain = await wire.ask(ann, "12995 rupees is [MASK]")
     assert "votes on it are not counted" in private["embeds"][0]["footer"]["text"]
     assert "not counted" not in plain["embeds"][0]["footer"]["text"]
+
+
+async def test_votes_on_sentences_that_look_alike_without_personal_data_do_not_mix(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    """The stored text is asked again by the menu of choices, by “Try again” and by “Why this word?”."""
+    await wire.ask(ann, "mail ann@example.com that caps are [MASK]")
+    (stored,) = await choices(wire, ann, "that caps")
+    assert "[email]" in stored
+    asked = await wire.slash(ann, "fill", text=stored)
+    row = await wire.row(asked)
+    best = row["candidates"][0]["word"]
+    vote = StoredVote(row["id"], 0, best, bob.id, "menu", -1, datetime.now(UTC))
+    await cast_votes(wire.app.database, [vote])
+    again = await wire.slash(bob, "fill", text=stored)
+    assert best in [one["word"] for one in (await wire.row(again))["candidates"]]
+    for reply in (asked, again):
+        assert "votes on it are not counted" in reply["embeds"][0]["footer"]["text"]
 
 
 async def test_ones_own_recent_questions_are_offered_while_typing(
