@@ -83,7 +83,7 @@ class ProofWatch:
         if run is None or run.challenger is None:
             return None
         if await run_records.end_proofs(self._database, "rejected", before_id=run.id):
-            log.info("proof.replaced", challenger=run.challenger, run_id=run.id)
+            log.info("proof.replaced", by=run.challenger, run_id=run.id)
         if self._registry.champion() == run.challenger:  # promoted by hand, or just before a crash
             await run_records.decide(self._database, run.id, "promoted")
             if await run_records.proof_of(self._database, run.challenger) is not None:
