@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, TypeVar
 
 import discord
 import structlog
@@ -31,6 +31,7 @@ from training.errors import TrainingError
 log = structlog.stdlib.get_logger(__name__)
 # While more queries than this wait for a model, the champion answers alone.
 MAX_WAITING = 4
+T = TypeVar("T")
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 
 
@@ -107,12 +108,17 @@ class QueryHandler:
         """
         challenger = self._free_challenger()
         prediction, second, votes = await asyncio.gather(
-            self._predictor.predict(query.text), _second_opinion(challenger, query), self._votes_on(query)
+            self._predictor.predict(query.text),
+            _second_opinion(challenger, lambda one: one.predict(query.text)),
+            self._votes_on(query),
         )
         shown, latency_ms = await self._adjusted(self._predictor, query, prediction, votes)
         if challenger is None or second is None or prediction.model_version != challenger.champion:
             return shown, latency_ms
-        other, other_ms = await self._adjusted(challenger.predictor, query, second, votes)
+        opinion = await _second_opinion(challenger, lambda one: self._adjusted(one, query, second, votes))
+        if opinion is None:
+            return shown, latency_ms
+        other, other_ms = opinion
         return together(shown, other, coin=_fair_coin), max(latency_ms, other_ms)
 
     def _free_challenger(self) -> Challenger | None:
@@ -236,12 +242,14 @@ class QueryHandler:
         return [] if query.is_private else await votes_on_query(self._database, query.hash)
 
 
-async def _second_opinion(challenger: Challenger | None, query: Query) -> Prediction | None:
-    """Return the challenger's prediction; None if there is none, or it fails or stops meanwhile."""
+async def _second_opinion(
+    challenger: Challenger | None, ask: Callable[[Predictor], Awaitable[T]]
+) -> T | None:
+    """Return what the challenger answers; None if there is no challenger, or it fails or stops meanwhile."""
     if challenger is None:
         return None
     try:
-        return await challenger.predictor.predict(query.text)
+        return await ask(challenger.predictor)
     except (BotError, TrainingError, RuntimeError, MemoryError) as error:
         log.warning("challenger.failed", model_version=challenger.version, reason=str(error))
     except asyncio.CancelledError:  # its queue was closed, because the proof ended

@@ -34,6 +34,7 @@ class Batcher(Generic[T, R]):
         """
         self._serve, self._max_batch = serve, max_batch
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue(max_waiting)
+        self._is_closed = False
         self._workers = [asyncio.create_task(self._work(), name="batcher") for _ in range(lanes)]
 
     @property
@@ -46,7 +47,10 @@ class Batcher(Generic[T, R]):
 
         Raises:
             TooManyWaitingError: the queue is full.
+            CancelledError: the batcher is closed, or was closed meanwhile.
         """
+        if self._is_closed:  # no worker would take the item
+            raise asyncio.CancelledError
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((item, future))
@@ -55,7 +59,8 @@ class Batcher(Generic[T, R]):
         return await future
 
     async def close(self) -> None:
-        """Stop the workers and cancel waiting items. Idempotent."""
+        """Stop the workers, cancel waiting items and refuse further ones. Idempotent."""
+        self._is_closed = True
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)

@@ -21,6 +21,8 @@ from storage.people.forgetting import erase_person
 from storage.runs import Run
 from storage.schema import runs
 from storage.votes.predictions import StoredVote, cast_votes
+from training.inference.joint_filling import Unsaid
+from training.inference.session import Answered
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHAMPION, CHALLENGER = "v0001", "v0002"
@@ -167,6 +169,31 @@ async def test_a_challenger_that_fails_or_stops_costs_no_answer(
     assert challenger is not None
     monkeypatch.setattr(challenger.predictor._session, "fill", fail)
     reply = await ask(wire, ann)
+    assert "v0001 ·" in reply["embeds"][0]["footer"]["text"]
+
+
+async def test_a_proof_that_ends_before_the_second_search_costs_no_answer(
+    wire: Wire, ann: Person, proof: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, now = f"run {next(_numbers)} [MASK] shoes are [MASK]", datetime.now(UTC)
+    challenger = wire.app.follower.predictor.challenger
+    assert challenger is not None
+    second, searches = challenger.predictor, []
+    row = await wire.row(await ask(wire, ann, text))
+    first_words = {one.words[0] for one in (await second.predict(f"{text}.")).sentences}
+    rejected = [StoredVote(row["id"], 0, word, ann.id, "suggestion", -1, now) for word in first_words]
+    await cast_votes(wire.app.database, rejected)
+    fill = second._session.fill
+
+    async def end_before(text: str, unsaid: Unsaid, *, masks: int) -> Answered:
+        searches.append(text)
+        await second.close()
+        return await fill(text, unsaid, masks=masks)
+
+    monkeypatch.setattr(second._session, "fill", end_before)
+    async with asyncio.timeout(20):
+        reply = await ask(wire, ann, text)
+    assert searches == [f"{text}."]
     assert "v0001 ·" in reply["embeds"][0]["footer"]["text"]
 
 

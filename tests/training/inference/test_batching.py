@@ -122,3 +122,10 @@ async def test_closing_cancels_whoever_waits(batcher: Batcher[int, int], kitchen
     await batcher.close()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+
+
+async def test_an_item_that_comes_after_closing_does_not_wait(batcher: Batcher[int, int]) -> None:
+    await batcher.close()
+    async with asyncio.timeout(10):
+        with pytest.raises(asyncio.CancelledError):
+            await batcher.submit(1)
