@@ -84,6 +84,7 @@ class Imports(commands.Cog):
             max_chars=self._settings.max_query_chars,
             max_masks=self._settings.max_masks,
             denied=self._predictor.denied,
+            spell=self._predictor.spelling,
         )
 
     async def _begin(self, name: str, weight: float, preview: Preview, pressed: discord.Interaction) -> None:

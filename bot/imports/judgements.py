@@ -36,23 +36,43 @@ class Preview:
 
 
 def read_file(
-    name: str, data: bytes, *, max_chars: int, max_masks: int, denied: Collection[str] = ()
+    name: str,
+    data: bytes,
+    *,
+    max_chars: int,
+    max_masks: int,
+    denied: Collection[str] = (),
+    spell: Callable[[str], str] = str.lower,
 ) -> Preview:
-    """Read a file. Takes seconds for a large one; `denied` are words that the team denied.
+    """Read a file. Takes seconds for a large one.
+
+    Args:
+        name: The file's name, whose ending says how it is read.
+        data: What it holds.
+        max_chars: Sentences with more characters are left out.
+        max_masks: Sentences with more masks are left out.
+        denied: Words that the team denied.
+        spell: Returns a word as the answers spell it, since votes count for one spelling.
 
     Raises:
         ImportFileError: The file cannot be read, is too large, or has nothing to import.
     """
     if len(data) > MAX_BYTES:
         raise ImportFileError(say("import.too_large", most=f"{MAX_BYTES / 1e6:g}"))
-    preview = preview_of(read_opinions(name, data), max_chars=max_chars, max_masks=max_masks, denied=denied)
+    opinions = read_opinions(name, data)
+    preview = preview_of(opinions, max_chars=max_chars, max_masks=max_masks, denied=denied, spell=spell)
     if not preview.sentences:
         raise ImportFileError("\n".join([say("import.nothing"), *left_out_lines(preview)]))
     return preview
 
 
 def preview_of(
-    opinions: Iterable[Opinion], *, max_chars: int, max_masks: int, denied: Collection[str] = ()
+    opinions: Iterable[Opinion],
+    *,
+    max_chars: int,
+    max_masks: int,
+    denied: Collection[str] = (),
+    spell: Callable[[str], str] = str.lower,
 ) -> Preview:
     """Parse and merge opinions; of opinions on the same word the majority counts, a tie is left out."""
     refused = {word.lower() for word in (*denied_words(), *denied)}
@@ -74,13 +94,12 @@ def preview_of(
             left_out["denied"] += 1
         else:
             query, query_hash, masks = found
-            queries.setdefault(query_hash, query)
-            mask_indices = range(masks) if one.mask_index is None else [one.mask_index]
-            if (one.mask_index is None and masks > 1) or not set(mask_indices) <= set(range(masks)):
+            mask = 0 if one.mask_index is None and masks == 1 else one.mask_index
+            if mask is None or mask >= masks:
                 left_out["which_mask"] += 1
                 continue
-            for mask in mask_indices:
-                tallies[query_hash][mask, word] += 1 if one.is_wanted else -1
+            queries.setdefault(query_hash, query)
+            tallies[query_hash][mask, spell(word)] += 1 if one.is_wanted else -1
     sentences = []
     for query_hash, tally in tallies.items():
         words = tuple((mask, word, count > 0) for (mask, word), count in tally.items() if count)

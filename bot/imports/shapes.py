@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a file says about one word of one sentence; `mask_index` is None for every mask."""
+    """What a file says about one word of one sentence; `mask_index` is None if it names no mask."""
 
     sentence: str
     word: str

@@ -45,9 +45,8 @@ async def recent_replies(
 ) -> list[RecentReply]:
     """Return the replies made since a time among the newest `limit` predictions, newest first.
 
-    Imported sentences have no reply and do not count.
-
-    `shards` holds shard ids and the number of shards; direct messages belong to shard 0.
+    Imported sentences have no reply and are not counted. `shards` holds shard ids and the number of shards;
+    direct messages belong to shard 0.
     """
     ids, count = shards
     newest_first = select(predictions).where(NOT_IMPORTED).order_by(predictions.c.id.desc()).limit(limit)

@@ -57,7 +57,7 @@ async def imported(wire: Wire, name: str) -> list[tuple[Any, ...]]:
 async def test_a_file_is_previewed_stored_counted_and_undone(wire: Wire, ann: Person) -> None:
     bare = (await wire.row(await wire.ask(ann, SHOES)))["candidates"]
     first, second = bare[0]["word"], bare[1]["word"]
-    table = f"sentence,wanted,unwanted\n{SHOES},{second},{first}\n*No* blank,x,\n"
+    table = f"sentence,wanted,unwanted\n{SHOES},{second.title()},{first.upper()}\n*No* blank,x,\n"
     async with wire.person("ada") as ada:
         preview = await attach(wire, ada, "!import “the guide” 2,5", table)
         said = preview["content"]

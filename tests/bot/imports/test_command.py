@@ -10,7 +10,7 @@ from bot import __main__ as program
 from storage.settings import Settings
 from training.votes.checks.votes import run_checks
 
-FILE = "sentence,wanted,unwanted\nNike shoes are very [MASK],light|comfy,ugly\nNo blank,x,\n"
+FILE = "sentence,wanted,unwanted\nNike shoes are very [MASK],Light|comfy,ugly\nNo blank,x,\n"
 
 
 @pytest.fixture

@@ -35,6 +35,17 @@ def test_of_several_opinions_the_majority_counts_and_a_tie_is_left_out() -> None
     assert found.left_out == (("contradictory", 1),)
 
 
+def test_a_word_is_one_word_in_any_case_and_spelt_like_those_of_answers() -> None:
+    opinions = [Opinion(SHOES, word, True) for word in ("Light", "light", "LIGHT", "adidas")]
+    (one,) = preview(*opinions).sentences
+    assert one.words == ((0, "light", True), (0, "adidas", True))
+    spell = {"adidas": "Adidas"}
+    found = preview_of(
+        opinions, max_chars=400, max_masks=3, spell=lambda word: spell.get(word.lower(), word.lower())
+    )
+    assert found.sentences[0].words == ((0, "light", True), (0, "Adidas", True))
+
+
 @pytest.mark.parametrize(
     ("opinion", "reason"),
     [
