@@ -19,6 +19,7 @@ class DeniedWords:
     def __init__(self, database: Database, predictor: Predictor) -> None:
         self._database, self._predictor = database, predictor
         self._known: frozenset[str] = frozenset()
+        self._loading = asyncio.Lock()  # of two loads, the one that read later must apply its list last
 
     async def load(self) -> None:
         """Apply what the database holds now.
@@ -26,11 +27,12 @@ class DeniedWords:
         Raises:
             StorageError: It cannot be read.
         """
-        words = frozenset(one.word for one in await read_denied(self._database))
-        if words != self._known:
-            await asyncio.to_thread(self._predictor.deny, words)
-            self._known = words
-            log.info("denied_words.changed", words=len(words))
+        async with self._loading:
+            words = frozenset(one.word for one in await read_denied(self._database))
+            if words != self._known:
+                await self._predictor.deny(words)
+                self._known = words
+                log.info("denied_words.changed", words=len(words))
 
     async def watch(self) -> None:
         """Apply changes made in other processes; runs until cancelled."""

@@ -128,13 +128,22 @@ class Predictor:
         """Whether the local version knows a word and may offer it."""
         return self._model.token_of(word) is not None
 
-    def deny(self, words: Collection[str]) -> None:
-        """Offer none of these words from the next answer on; replaces the words of an earlier call."""
-        self._denied = frozenset(word.lower() for word in words)
-        self._model.deny(self._denied)
+    async def deny(self, words: Collection[str]) -> None:
+        """Offer none of these words from the next answer on; replaces the words of an earlier call.
+
+        Calls must not overlap.
+        """
+        denied = frozenset(word.lower() for word in words)
+        model = offered = None
+        while offered is None or model is not self._model:  # a reload meanwhile brings another model
+            model = self._model
+            offered = await asyncio.to_thread(model.offered_without, denied)
+        # All at once, and on the event loop, where questions read and fill the cache.
+        self._model.offer(offered)
+        self._denied = denied
         self._cache.clear()
         if self.challenger is not None:
-            self.challenger.predictor.deny(words)
+            await self.challenger.predictor.deny(words)
 
     async def predict(self, text: str, *, unsaid: Unsaid = frozenset()) -> Prediction:
         """Predict the best words for every mask of a text.
@@ -148,7 +157,7 @@ class Predictor:
             BusyError: Too many queries wait.
         """
         started = time.perf_counter()
-        version = self._model.version
+        version, denied = self._model.version, self._denied
         answer = self._cache.get((version, text, unsaid))
         if answer is None:
             # A query that is too long raises here; inside a batch it would fail the other queries.
@@ -157,7 +166,8 @@ class Predictor:
             if self._has_denied(answer):
                 # The service does not know the team's words, and they may have changed while it was answered.
                 version, answer = await self._fill_here(text, unsaid, masks=masks)
-            self._cache[version, text, unsaid] = answer
+            if denied is self._denied:  # an answer from before a change may lack a word that is allowed now
+                self._cache[version, text, unsaid] = answer
             while len(self._cache) > CACHED_QUERIES:
                 self._cache.popitem(last=False)
         else:
@@ -168,7 +178,10 @@ class Predictor:
 
     async def reload(self, model: FillModel) -> None:
         """Switch to another version from the next batch on; it must be loaded and warmed up."""
-        await asyncio.to_thread(model.deny, self._denied)
+        denied = None
+        while denied is not self._denied:  # the words may change meanwhile
+            denied = self._denied
+            model.offer(await asyncio.to_thread(model.offered_without, denied))
         self._session.reload(model)
         self._cache.clear()
 

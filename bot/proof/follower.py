@@ -73,6 +73,7 @@ class ChallengerFollower:
             return
         self._failed = None
         second = Predictor(model, metrics=self._metrics)
-        second.deny(self._predictor.denied)
+        while second.denied != self._predictor.denied:  # the words may change meanwhile
+            await second.deny(self._predictor.denied)
         self._predictor.challenger = Challenger(second, champion)
         log.info("challenger.loaded", model_version=version, champion=champion)

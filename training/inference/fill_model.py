@@ -98,13 +98,21 @@ class FillModel:
     def deny(self, words: Iterable[str]) -> None:
         """Offer none of these words from the next answer on, in any case, nor those that the version denies.
 
-        Replaces the words of an earlier call. Another thread may be answering meanwhile.
+        Replaces the words of an earlier call.
         """
+        self.offer(self.offered_without(words))
+
+    def offered_without(self, words: Iterable[str]) -> npt.NDArray[np.int64]:
+        """Return what `offer` takes to deny words; changes nothing, so that another thread may compute it."""
         refused = {word.lower() for word in words}
         kept = [token for token in self._recorded.tolist() if self.word_of(token).lower() not in refused]
-        if kept:  # a model that offers nothing could not answer at all
-            self.offered = np.asarray(kept, dtype=np.int64)
-            self._is_offered = self._offered_flags()
+        # A model that offers nothing could not answer at all.
+        return np.asarray(kept, dtype=np.int64) if kept else self.offered
+
+    def offer(self, tokens: npt.NDArray[np.int64]) -> None:
+        """Offer only these tokens from the next answer on; another thread may be answering meanwhile."""
+        self.offered = tokens
+        self._is_offered = self._offered_flags()
 
     def _offered_flags(self) -> npt.NDArray[np.bool_]:
         flags = np.zeros(max(self.encoder.words) + 1, dtype=bool)
@@ -166,7 +174,7 @@ class FillModel:
 
     def best(self, row: Floats, top: int) -> list[int]:
         """Return the `top` likeliest tokens that may be offered, best first; ties go to the lower id."""
-        offered = self.offered  # `deny` may replace it meanwhile
+        offered = self.offered  # `offer` may replace it meanwhile
         scores = row[offered]
         top = min(top, len(scores))
         last = np.partition(scores, len(scores) - top)[len(scores) - top]  # the score of the last to be taken

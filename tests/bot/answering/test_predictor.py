@@ -1,16 +1,25 @@
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from support.wire import QUERY
 
+from bot.answering import denied_words
+from bot.answering.denied_words import DeniedWords
 from bot.answering.predictor import CANDIDATES, Prediction, Predictor
 from bot.errors import BusyError
+from storage.database import Database
+from storage.denied_words import DeniedWord, change_denied
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
 from training.inference.fill_model import FillModel
-from training.inference.joint_filling import fill_jointly
+from training.inference.joint_filling import Unsaid, fill_jointly
 from training.inference.loading import load
+from training.inference.session import Answered
 from training.registry.versions import Registry
 
 
@@ -148,3 +157,71 @@ async def test_loading_verifies_the_files(tmp_path: Path, home: Path) -> None:
     (home / "models" / "v0002" / "vocabulary.json").write_text("{}")
     with pytest.raises(CorruptVersionError, match=r"vocabulary\.json is not what was written"):
         load(registry, "v0002")
+
+
+async def test_words_denied_during_a_reload_are_not_offered_by_the_new_version(
+    predictor: Predictor, models: dict[str, FillModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = models["v0002"]
+    best = model.fill([QUERY], top=1)[0][0][0].word
+    is_begun, may_go_on, real = threading.Event(), threading.Event(), model.offered_without
+
+    def slow(words: Iterable[str]) -> npt.NDArray[np.int64]:
+        offered = real(words)
+        is_begun.set()
+        assert may_go_on.wait(10)
+        return offered
+
+    monkeypatch.setattr(model, "offered_without", slow)
+    reload = asyncio.create_task(predictor.reload(model))
+    await asyncio.to_thread(is_begun.wait, 10)
+    await predictor.deny([best])
+    may_go_on.set()
+    await reload
+    prediction = await predictor.predict(QUERY)
+    assert prediction.model_version == "v0002"
+    assert best not in [candidate.word for candidate in prediction.masks[0]]
+    await predictor.deny(())
+
+
+async def test_an_answer_from_before_a_word_was_allowed_is_not_kept(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = (await predictor.predict(QUERY)).masks[0][0].word
+    await predictor.deny([best])
+    fill = predictor._session.fill
+
+    async def allow_meanwhile(text: str, unsaid: Unsaid, *, masks: int) -> Answered:
+        answered = await fill(text, unsaid, masks=masks)
+        await predictor.deny(())
+        return answered
+
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor._session, "fill", allow_meanwhile)
+        await predictor.predict(QUERY)
+    assert (await predictor.predict(QUERY)).masks[0][0].word == best
+
+
+async def test_of_two_readings_of_the_denied_words_the_later_one_stands(
+    predictor: Predictor, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_begun, may_go_on, real = asyncio.Event(), asyncio.Event(), denied_words.read_denied
+
+    async def slow_at_first(database: Database) -> list[DeniedWord]:
+        read = await real(database)
+        if not is_begun.is_set():
+            is_begun.set()
+            await may_go_on.wait()
+        return read
+
+    monkeypatch.setattr(denied_words, "read_denied", slow_at_first)
+    now = datetime.now(UTC)
+    await change_denied(database, "ugly", is_denied=True, by=1, champion="v0001", now=now)
+    team = DeniedWords(database, predictor)
+    first = asyncio.create_task(team.load())
+    await is_begun.wait()
+    await change_denied(database, "ugly", is_denied=False, by=1, champion="v0001", now=now)
+    second = asyncio.create_task(team.load())
+    may_go_on.set()
+    await asyncio.gather(first, second)
+    assert predictor.denied == frozenset()

@@ -142,11 +142,11 @@ async def test_a_reply_that_votes_adjust_is_the_champions(wire: Wire, ann: Perso
 async def test_both_versions_keep_to_the_denied_words(wire: Wire, ann: Person, proof: Run) -> None:
     text = f"run {next(_numbers)} shoes are [MASK]"
     best = {word for one in (CHAMPION, CHALLENGER) for word in best_words(wire, one, f"{text}.")[:5]}
-    wire.app.follower.predictor.deny(best)
+    await wire.app.follower.predictor.deny(best)
     try:
         row = await wire.row(await ask(wire, ann, text))
     finally:
-        wire.app.follower.predictor.deny(())
+        await wire.app.follower.predictor.deny(())
     assert best.isdisjoint(one["word"] for one in row["candidates"])
 
 
