@@ -24,6 +24,40 @@ log = structlog.stdlib.get_logger(__name__)
 RETRIED = (RegistryError, OSError, MemoryError)  # and TimeoutError, which is an OSError
 
 
+class FailedLoads:
+    """Remembers which damaged version is not to be loaded again, and logs each failure once."""
+
+    def __init__(self, event: str) -> None:
+        """`event` is the log line of a failure."""
+        self._event = event
+        self._refused: str | None = None
+        self._last_logged: tuple[str, str] | None = None  # version and reason
+
+    def is_refused(self, version: str) -> bool:
+        """Whether a version was damaged when it was loaded last."""
+        return version == self._refused
+
+    def refuse_if_damaged(self, version: str, error: BaseException) -> None:
+        """Refuse a version that is damaged; any other failure may pass, and refuses none."""
+        self._refused = version if isinstance(error, CorruptVersionError) else None
+
+    def allow(self) -> None:
+        """Refuse no version any more."""
+        self._refused = None
+
+    def forget(self) -> None:
+        """Refuse no version, and log the next failure whatever it is."""
+        self._refused = self._last_logged = None
+
+    def log_once(self, version: str, error: BaseException) -> bool:
+        """Log a failure unless it was logged last. Returns whether it is new."""
+        if self._last_logged == (version, _reason(error)):
+            return False
+        self._last_logged = version, _reason(error)
+        log.error(self._event, model_version=version, reason=_reason(error))
+        return True
+
+
 class ReloadableModel(Protocol):
     """Answers with one version at a time."""
 
@@ -47,8 +81,7 @@ class ChampionFollower:
         self._registry, self._server, self._threads = registry, server, threads
         self.trouble: str | None = None
         self.failed = 0
-        self._refused: str | None = None  # the damaged version
-        self._last_logged: tuple[str, str] | None = None  # version and reason
+        self._failures = FailedLoads("model.not_reloaded")
         self._is_away = False
         self._following = asyncio.Lock()
 
@@ -63,9 +96,9 @@ class ChampionFollower:
             try:
                 champion = await asyncio.to_thread(self._registry.champion)
             except RETRIED as error:  # unknown at present
-                self._log_once("champion", error)
+                self._failures.log_once("champion", error)
                 return False
-            if champion is None or (champion == self._refused and not again):
+            if champion is None or (self._failures.is_refused(champion) and not again):
                 return False
             if champion == self._server.version:
                 self._settle()
@@ -76,10 +109,10 @@ class ChampionFollower:
         try:
             model = await asyncio.to_thread(load, self._registry, champion, threads=self._threads)
         except RETRIED as error:
-            self._refused = champion if isinstance(error, CorruptVersionError) else None
+            self._failures.refuse_if_damaged(champion, error)
             if not isinstance(error, SharedStorageUnreachableError):  # the registry reports it itself
                 self.trouble = _reason(error)
-                self.failed += self._log_once(champion, error)
+                self.failed += self._failures.log_once(champion, error)
             return False
         previous = self._server.version
         await self._server.reload(model)
@@ -100,19 +133,12 @@ class ChampionFollower:
         else:
             if self._is_away:
                 log.info("models.reachable_again")
-                self._refused = None  # it may be one that could not be fetched
+                self._failures.allow()  # it may be one that could not be fetched
             self._is_away = False
 
     def _settle(self) -> None:
-        self._refused = self.trouble = self._last_logged = None
-
-    def _log_once(self, version: str, error: BaseException) -> bool:
-        """Log a failure unless it was logged last. Returns whether it is new."""
-        if self._last_logged == (version, _reason(error)):
-            return False
-        self._last_logged = version, _reason(error)
-        log.error("model.not_reloaded", model_version=version, reason=_reason(error))
-        return True
+        self.trouble = None
+        self._failures.forget()
 
 
 def load_servable_model(registry: Registry, *, threads: int = 0) -> tuple[FillModel, str | None]:
