@@ -8,9 +8,16 @@ from bot.answering.predictor import Predictor
 from storage.database import Database
 from storage.denied_words import read_denied
 from storage.errors import StorageError
+from training.inference.vocabulary import denied_words
 
 log = structlog.stdlib.get_logger(__name__)
 LOOK_EVERY_S = 2.0  # until a change made in another process takes effect
+
+
+async def all_denied(database: Database) -> frozenset[str]:
+    """Return the words on which no vote counts, in lower case: those of the shipped list and the team's."""
+    team = [one.word for one in await read_denied(database)]
+    return frozenset(word.lower() for word in (*denied_words(), *team))
 
 
 class DeniedWords:

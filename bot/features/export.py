@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, product
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from discord.ext import commands
 
+from bot.answering.denied_words import all_denied
 from bot.answering.vote_adjustment import VoteRules
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
@@ -59,7 +60,8 @@ class Export(commands.Cog):
         members = await self._bot.access.memberships(context.author, with_channels=True)
         found = await voted_queries(self._database, readable_channel_ids(members))
         queries = {name: query for name, query in found.items() if not has_placeholder(query)}
-        standing, rules = StandingVotes(queries), VoteRules.of(self._settings)
+        standing = StandingVotes(queries, await all_denied(self._database))
+        rules = VoteRules.of(self._settings)
         async for chunk in votes_until(self._database, rules.now, chunk_rows=CHUNK_ROWS):
             standing.add(chunk)
         rows = await asyncio.to_thread(standing.judged, rules)
@@ -88,9 +90,11 @@ class StandingVotes:
 
     Attributes:
         queries: those that may be shown, by their hash; votes on others are left out.
+        denied: words in lower case; votes on them are left out.
     """
 
     queries: Mapping[str, str]
+    denied: Collection[str] = frozenset()
     _standing: dict[Item, dict[int, tuple[Precedence, int, float]]] = field(default_factory=dict)
 
     def add(self, chunk: Mapping[str, Iterable[Any]]) -> None:
@@ -99,7 +103,7 @@ class StandingVotes:
         names = ("prediction_id", *item, *vote)
         rows = zip(*(chunk[name] for name in names), strict=True)
         for prediction_id, query_hash, mask, word, voter, via, value, cast_at, weight in rows:
-            if query_hash not in self.queries:
+            if query_hash not in self.queries or word.lower() in self.denied:
                 continue
             votes = self._standing.setdefault((query_hash, mask, word), {})
             cast = precedence(via, cast_at, prediction_id), value, weight

@@ -13,6 +13,7 @@ import discord
 import numpy as np
 from discord.ext import commands
 
+from bot.answering.denied_words import all_denied
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
@@ -21,13 +22,12 @@ from bot.texts import say
 from bot.visibility import open_channel_ids, readable_channel_ids
 from bot.wiring import Parts
 from storage.database import Database
-from storage.denied_words import read_denied
 from storage.people.privacy import is_opted_out
 from storage.votes.consensus import StandingVote, all_standing_votes, private_hashes
 from storage.votes.predictions import newest_vote_at
 from storage.votes.shown_queries import voted_queries
 from storage.votes.sources import is_source
-from training.inference.vocabulary import WORD, denied_words
+from training.inference.vocabulary import WORD
 from training.votes.aggregation import LimitedParts, VoteArrays, aggregate_parts, decay_weights
 
 SHOWN_WORDS, SHOWN_OWN = 10, 10
@@ -120,8 +120,7 @@ async def rated_words(
     """Add all votes up as a run that started now would; votes that a run leaves out are left out."""
     newest = await newest_vote_at(database, until=now or datetime.now(UTC))
     private = await private_hashes(database)
-    denied = {word.lower() for word in denied_words()}
-    denied |= {one.word for one in await read_denied(database)}
+    denied = await all_denied(database)
     votes: list[StandingVote] = []
     async for chunk in all_standing_votes(database):
         votes += [

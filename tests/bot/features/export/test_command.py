@@ -98,6 +98,24 @@ async def test_an_export_shows_no_more_than_a_quiz(wire: Wire, ann: Person, bob:
     assert {one for one in shown if "to an admin" in one} == {"shown to an admin, open shoes are [MASK]."}
 
 
+async def test_judgements_on_denied_words_are_left_out(wire: Wire, ann: Person, bob: Person) -> None:
+    reply = await wire.ask(ann, "denied shoes are very [MASK]")
+    kept, denied = (one["word"] for one in (await wire.row(reply))["candidates"][:2])
+    for person in (ann, bob):
+        menu = reply["components"][0]["components"][0]
+        await person.select(reply, menu["custom_id"], [f"0:{kept}", f"0:{denied}"])
+
+    async def are_stored() -> bool:
+        return len(await wire.votes(reply)) == 4
+
+    await eventually(are_stored)
+    async with wire.person("ada") as ada:
+        await wire.say(ada, f"!denied add {denied}")
+        rows = await exported(wire, ada)
+        await wire.say(ada, f"!denied remove {denied}")
+    assert [row["word"] for row in rows if row["query"] == "denied shoes are very [MASK]."] == [kept]
+
+
 async def test_others_get_no_export(wire: Wire, ann: Person) -> None:
     assert (await wire.say(ann, "!export"))["content"].startswith("Only admins can do that")
 
