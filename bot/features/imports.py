@@ -12,13 +12,20 @@ from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
 from bot.embeds.replies import MAX_CONTENT, clipped, escape
 from bot.errors import DISCORD_ERRORS, ImportFileError
-from bot.imports.judgements import MAX_BYTES, Preview, preview_lines, read_file
+from bot.imports.judgements import (
+    MAX_BYTES,
+    Preview,
+    preview_lines,
+    read_file,
+    source_name,
+    source_weight,
+)
 from bot.privacy.confirmation import ConfirmationView
 from bot.privacy.delivery import edit_or_write
-from bot.texts import number, say, translated
+from bot.texts import say, translated
 from bot.wiring import Parts
 from storage.errors import StorageError
-from storage.votes.sources import MAX_NAME, MAX_WEIGHT, import_sentences, list_sources, undo_import
+from storage.votes.sources import import_sentences, list_sources, undo_import
 
 log = structlog.stdlib.get_logger(__name__)
 UNDO = "undo"
@@ -42,22 +49,21 @@ class Imports(commands.Cog):
     )
     async def import_file(self, context: Context, name: str = "", weight: str = "1") -> None:
         """Preview the judgements of an attached file, or undo an import (admins)."""
-        name = " ".join(name.split())
         if weight.lower() == UNDO:
+            name = source_name(name)
             words = await undo_import(self._database, name)
             log.info("import.undone", words=words)
             await send_reply(context, say("import.undone", name=escape(name), n=words), ephemeral=True)
             return
         attachments = context.message.attachments
-        if not name or len(attachments) != 1:
+        if not name.strip() or len(attachments) != 1:
             await send_reply(context, await self._how(), ephemeral=True)
             return
-        if len(name) > MAX_NAME:
-            raise ImportFileError(say("import.long_name", most=MAX_NAME))
+        name, factor = source_name(name), source_weight(weight)
         preview = await self._read(attachments[0])
-        store = partial(self._begin, name, _weight_of(weight), preview)
+        store = partial(self._begin, name, factor, preview)
         offer = ConfirmationView(context.author.id, on_yes=store, prefix=self._bot.prefix, texts="imports")
-        lines = preview_lines(escape(name), _weight_of(weight), preview, escape=escape)
+        lines = preview_lines(escape(name), factor, preview, escape=escape)
         text = clipped("\n".join(lines), MAX_CONTENT)
         offer.message = await send_reply(context, text, view=offer, ephemeral=True)
 
@@ -111,13 +117,3 @@ class Imports(commands.Cog):
 def add(parts: Parts) -> None:
     """Add `!import`."""
     parts.discord.bot.add_cogs(Imports(parts))
-
-
-def _weight_of(text: str) -> float:
-    try:
-        weight = float(text.replace(",", "."))
-    except ValueError:
-        weight = 0.0
-    if not 0 < weight <= MAX_WEIGHT:
-        raise ImportFileError(say("import.weight", most=number(MAX_WEIGHT, "g")))
-    return weight

@@ -4,16 +4,24 @@ import argparse
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.errors import ImportFileError
-from bot.imports.judgements import MAX_BYTES, Preview, preview_lines, read_file
+from bot.imports.judgements import (
+    MAX_BYTES,
+    Preview,
+    preview_lines,
+    read_file,
+    source_name,
+    source_weight,
+)
 from bot.settings import Settings
 from bot.texts import say, speaking, translated
 from storage.database import Database
 from storage.denied_words import read_denied
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file
-from storage.votes.sources import MAX_NAME, MAX_WEIGHT, import_sentences, undo_import
+from storage.votes.sources import MAX_WEIGHT, import_sentences, undo_import
 
 Show = Callable[[str], None]
 
@@ -22,10 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("file", nargs="?", type=Path, help="a .csv, .json or .jsonl file")
     parser.add_argument(
-        "--source", required=True, type=_name, metavar="NAME", help="what to call this source"
+        "--source",
+        required=True,
+        type=_argument(source_name),
+        metavar="NAME",
+        help="what to call this source",
     )
     parser.add_argument(
-        "--weight", type=_weight, default=1.0, help=f"of each word, up to {MAX_WEIGHT:g} (default: 1)"
+        "--weight",
+        type=_argument(source_weight),
+        default=1.0,
+        help=f"of each word, up to {MAX_WEIGHT:g} (default: 1)",
     )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be imported")
     parser.add_argument("--undo", action="store_true", help="delete what was imported under this name")
@@ -75,14 +90,13 @@ def _preview(file: Path | None, settings: Settings, *, denied: Collection[str]) 
     )
 
 
-def _name(text: str) -> str:
-    if not 0 < len(name := " ".join(text.split())) <= MAX_NAME:
-        raise argparse.ArgumentTypeError(f"expected a name of up to {MAX_NAME} characters")
-    return name
+def _argument(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type for an argument, whose errors `argparse` shows."""
 
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ImportFileError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def _weight(text: str) -> float:
-    weight = float(text)
-    if not 0 < weight <= MAX_WEIGHT:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to {MAX_WEIGHT:g}")
-    return weight
+    return parsed

@@ -7,14 +7,40 @@ from dataclasses import dataclass
 from bot.answering.queries import parse_query
 from bot.errors import ImportFileError, QueryError
 from bot.imports.shapes import Opinion, read_opinions
-from bot.texts import say
+from bot.texts import number, say
 from storage.people.personal_data import has_placeholder
-from storage.votes.sources import ImportedSentence
+from storage.votes.sources import MAX_NAME, MAX_WEIGHT, ImportedSentence
 from training.inference.vocabulary import denied_words, is_word
 
 MAX_BYTES = 5_000_000
 MAX_OPINIONS = 200_000
 MAX_WORD = 50  # characters
+
+
+def source_name(text: str) -> str:
+    """Return the name of a source.
+
+    Raises:
+        ImportFileError: It is empty or too long.
+    """
+    if not 0 < len(name := " ".join(text.split())) <= MAX_NAME:
+        raise ImportFileError(say("import.name", most=MAX_NAME))
+    return name
+
+
+def source_weight(text: str) -> float:
+    """Return the weight of a source, also from a number with a decimal comma.
+
+    Raises:
+        ImportFileError: It is no number, or out of range.
+    """
+    try:
+        weight = float(text.replace(",", "."))
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight <= MAX_WEIGHT:
+        raise ImportFileError(say("import.weight", most=number(MAX_WEIGHT, "g")))
+    return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +106,8 @@ def preview_of(
     parsed: dict[str, tuple[str, str, int] | str] = {}  # sentence → query, hash and masks, or why not
     queries: dict[str, str] = {}
     tallies: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
-    for number, one in enumerate(opinions):
-        if number >= MAX_OPINIONS:
+    for count, one in enumerate(opinions):
+        if count >= MAX_OPINIONS:
             raise ImportFileError(say("import.too_many", most=MAX_OPINIONS))
         if one.sentence not in parsed:
             parsed[one.sentence] = _parsed(one.sentence, max_chars=max_chars, max_masks=max_masks)

@@ -99,7 +99,7 @@ async def test_nothing_is_stored_when_it_is_cancelled_or_somebody_else_presses(
     [
         ("!import guide", "sentence,wanted\nNo blank,x\n", "nothing to import"),
         ("!import guide 9", f"sentence,wanted\n{SHOES},light\n", "above 0 and up to 5"),
-        (f"!import {'x' * 61}", f"sentence,wanted\n{SHOES},light\n", "more than 60 characters"),
+        (f"!import {'x' * 61}", f"sentence,wanted\n{SHOES},light\n", "a name of up to 60 characters"),
         ("!import", f"sentence,wanted\n{SHOES},light\n", "Attach one file"),
     ],
 )

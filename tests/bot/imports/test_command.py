@@ -34,7 +34,7 @@ def test_words_are_previewed_stored_judged_and_undone(
     dry = capsys.readouterr().out
     assert not (tmp_path / "fillbot.db").exists()
 
-    assert program.main(["import", file, "--source", "guide", "--weight", "2"]) == 0
+    assert program.main(["import", file, "--source", "guide", "--weight", "2,0"]) == 0
     said = capsys.readouterr().out
     assert dry.splitlines()[0] == said.splitlines()[0] == "1 sentence would be imported as “guide”."
     assert "2 words that fit and 1 that don't" in said
@@ -53,11 +53,17 @@ def test_words_are_previewed_stored_judged_and_undone(
     assert stored(tmp_path) == []
 
 
-@pytest.mark.parametrize("arguments", [["--weight", "0"], ["--weight", "nan"], ["--source", " "]])
-def test_wrong_arguments_are_refused(file: str, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["--weight", "0"], ["--weight", "nan"], ["--weight", "much"], ["--source", " "]]
+)
+def test_wrong_arguments_are_refused(
+    file: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as refused:
         program.main(["import", file, "--source", "guide", *arguments])
     assert refused.value.code == 2
+    limit = "a name of up to 60 characters" if arguments[0] == "--source" else "above 0 and up to 5"
+    assert limit in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_a_sentence(file: str, capsys: pytest.CaptureFixture[str]) -> None:
