@@ -24,8 +24,7 @@ from bot.settings import Settings
 from bot.voting.menus import rating_view, words_for_each
 from storage.database import Database
 from storage.votes.consensus import QueryVote, votes_on_query
-from storage.votes.menu_votes import MaskWord
-from storage.votes.predictions import NewPrediction, StoredCandidate
+from storage.votes.predictions import NewPrediction, ShownWord, StoredCandidate
 from training.errors import TrainingError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -147,7 +146,7 @@ class QueryHandler:
         return rejected_words(await self._votes_on(query), VoteRules.of(self._settings))
 
     async def predict_further(
-        self, query: Query, shown: Collection[MaskWord]
+        self, query: Query, shown: Collection[ShownWord]
     ) -> tuple[ShownPrediction, float]:
         """Return the words that follow those shown for each mask, as `predict` returns the best ones.
 
@@ -158,7 +157,15 @@ class QueryHandler:
         most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
         ranked = adjust(prediction, votes, VoteRules.of(self._settings), shown=CANDIDATES)
         masks = tuple(
-            following(ranked_words, {word for at, word in shown if at == mask})[:most]
+            following(
+                ranked_words,
+                {one.word for one in shown if one.mask_index == mask},
+                own={
+                    one.word
+                    for one in shown
+                    if one.mask_index == mask and one.model_version == ranked.model_version
+                },
+            )[:most]
             for mask, ranked_words in enumerate(ranked.masks)
         )
         if not all(masks):
@@ -166,7 +173,7 @@ class QueryHandler:
         return ShownPrediction(masks, ranked.model_version, ranked.votes), prediction.latency_ms
 
     async def reply(
-        self, text: str, origin: QueryOrigin, send: Send, *, shown_before: Collection[MaskWord] = ()
+        self, text: str, origin: QueryOrigin, send: Send, *, shown_before: Collection[ShownWord] = ()
     ) -> discord.Message:
         """Answer the query that a person typed; return the reply that `send` sent.
 

@@ -151,10 +151,18 @@ def adjust(
     return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
 
 
-def following(ranked: Sequence[ShownCandidate], shown: Collection[str]) -> tuple[ShownCandidate, ...]:
-    """Return the candidates after the last one that was shown; all of them if votes reject those shown."""
-    last = max((at for at, candidate in enumerate(ranked) if candidate.word in shown), default=-1)
-    return tuple(ranked[last + 1 :])
+def following(
+    ranked: Sequence[ShownCandidate], shown: Collection[str], *, own: Collection[str]
+) -> tuple[ShownCandidate, ...]:
+    """Return the candidates after the last one of `own`, without those shown.
+
+    Args:
+        ranked: All candidates of a version, best first.
+        shown: The words that were shown.
+        own: Those of them that this version brought: another version's words may rank anywhere.
+    """
+    last = max((at for at, candidate in enumerate(ranked) if candidate.word in own), default=-1)
+    return tuple(candidate for candidate in ranked[last + 1 :] if candidate.word not in shown)
 
 
 def weigh_votes(votes: Sequence[QueryVote], rules: VoteRules) -> dict[tuple[int, str], WordVotes]:

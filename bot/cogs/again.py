@@ -4,6 +4,7 @@ import discord
 from discord.ext import commands
 
 from bot.answering.query_handler import QueryOrigin
+from bot.cogs.fill import ASKS, ASKS_WITHIN_S
 from bot.errors import AuthorOptedOutError, StaleMenuError
 from bot.permissions import can_react
 from bot.wiring import Parts
@@ -17,11 +18,15 @@ class Again(commands.Cog):
     def __init__(self, parts: Parts) -> None:
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._query_handler, self._metrics = parts.voting.query_handler, parts.operations.metrics
+        self._limit = commands.CooldownMapping[discord.Interaction].from_cooldown(
+            ASKS, ASKS_WITHIN_S, lambda interaction: interaction.user.id
+        )
 
     @commands.Cog.listener()
     async def on_words_again(self, interaction: discord.Interaction, prediction_id: int) -> None:
         """Reply to the query of a prediction with the words that follow those shown."""
         async with self._bot.replying_to_errors(interaction):
+            self._check_cooldown(interaction)
             person_id, channel_id = interaction.user.id, interaction.channel_id or 0
             if not await self._bot.access.may_ask(interaction.user, interaction.guild_id):
                 raise StaleMenuError
@@ -46,3 +51,10 @@ class Again(commands.Cog):
 
             with self._metrics.query():
                 await self._query_handler.reply(shown.query, origin, send, shown_before=shown.words)
+
+    def _check_cooldown(self, interaction: discord.Interaction) -> None:
+        """Check that a person does not ask too often, by the limit of `!fill`."""
+        bucket = self._limit.get_bucket(interaction)
+        retry_after = None if bucket is None else bucket.update_rate_limit()
+        if bucket is not None and retry_after is not None:
+            raise commands.CommandOnCooldown(bucket, retry_after, commands.BucketType.user)

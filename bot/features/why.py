@@ -102,7 +102,7 @@ class Why(commands.Cog):
         shown = await shown_query(self._database, message_id=message.id)
         if shown is None:
             raise NoReplyError
-        await self._explain(context, shown.words[0][1], shown.query)
+        await self._explain(context, shown.words[0].word, shown.query)
 
     async def _explain(self, context: Context, word: str, text: str) -> None:
         query, word = self._query_handler.parse(text), clipped(word.strip(), MAX_WORD)

@@ -57,19 +57,28 @@ class NewPrediction:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownWord:
+    """A word of a reply, and the version that brought it; of a word that two brought, the reply's version."""
+
+    mask_index: int
+    word: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownQuery:
     """A query as a reply shows it.
 
     Attributes:
         query: The stored text.
-        words: The offered (mask index, word) pairs, best first within each mask.
+        words: The offered words, best first within each mask.
         channel_id: The channel of the reply.
         author_id: Who wrote the text; None if that is not known.
         is_of_quiz: Whether a quiz asked it.
     """
 
     query: str
-    words: tuple[tuple[int, str], ...]
+    words: tuple[ShownWord, ...]
     channel_id: int
     author_id: int | None
     is_of_quiz: bool
@@ -179,14 +188,19 @@ async def recent_queries(database: Database, asker_id: int) -> list[str]:
 async def shown_query(
     database: Database, *, message_id: int | None = None, prediction_id: int | None = None
 ) -> ShownQuery | None:
-    """Return what a reply or a prediction shows; None if there is no such prediction."""
+    """Return what a reply or a prediction shows; None if there is none, or the reply was deleted."""
     known = (
         predictions.c.id == prediction_id if message_id is None else predictions.c.message_id == message_id
     )
     statement = (
-        select(predictions, candidates.c.mask_index, candidates.c.word)
+        select(
+            predictions,
+            candidates.c.mask_index,
+            candidates.c.word,
+            func.coalesce(candidates.c.model_version, predictions.c.model_version).label("brought_by"),
+        )
         .join(candidates, candidates.c.prediction_id == predictions.c.id)
-        .where(known)
+        .where(known, predictions.c.deleted_at.is_(None))
         .order_by(candidates.c.mask_index, candidates.c.rank)
     )
     rows = await database.fetch(statement)
@@ -195,7 +209,7 @@ async def shown_query(
     first = rows[0]
     return ShownQuery(
         query=first.query,
-        words=tuple((row.mask_index, row.word) for row in rows),
+        words=tuple(ShownWord(row.mask_index, row.word, row.brought_by) for row in rows),
         channel_id=first.channel_id,
         author_id=first.asker_id if first.author_id is None else first.author_id,
         is_of_quiz=first.quiz_at is not None,

@@ -1,27 +1,30 @@
 """Menus and suggestions over the wire become votes, confirmed to the voter alone; nothing can be forged."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import discord
 import pytest
 import pytest_asyncio
+from discord.ext import commands
 from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 from support.ballots import votes_on_message
 from support.people import Json, Person
 from support.sandbox_faults import faults_of
 from support.sandbox_world import add_channel
-from support.wire import EPHEMERAL, Wire, eventually, wired
+from support.wire import EPHEMERAL, Wire, best_words, eventually, wired
 
 from bot.cogs.rating import Rating
 from bot.errors import StaleMenuError
 from bot.texts import say
 from bot.voting.menus import SuggestForm
 from storage.database import Database
-from storage.schema import people, predictions, votes
+from storage.schema import candidates, people, predictions, votes
 from storage.votes import menu_votes
 from storage.votes.menu_votes import Ratable
-from storage.votes.predictions import StoredVote, cast_votes
+from storage.votes.predictions import StoredVote, cast_votes, mark_deleted
 from training.inference.vocabulary import denied_words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,6 +56,24 @@ def words(reply: Json) -> list[str]:
 async def choose(wire: Wire, person: Person, reply: Json, what: str, *labels: str) -> Json:
     """Choose words in a menu, and return the line that confirms."""
     return await use(person, reply, control(reply, what)["custom_id"], offered(reply, *labels))
+
+
+async def try_again(wire: Wire, person: Person, line: Json) -> Json:
+    """Press “Try again” in the line that confirms, and return the reply with the next words."""
+    since = person.mark()
+    await person.click(line, control(line, "again")["custom_id"])
+    reply = await person.wait_for_event(
+        "MESSAGE_CREATE", predicate=lambda body: bool(body["embeds"]), since=since
+    )
+    await wire.seeded(person, reply)
+    return reply
+
+
+async def press_again(person: Person, line: Json) -> Json:
+    """Press “Try again” where it is refused, and return what is said to it."""
+    since = person.mark()
+    await person.click(line, control(line, "again")["custom_id"])
+    return await person.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
 
 
 async def use(person: Person, reply: Json, custom_id: str, values: list[str]) -> Json:
@@ -230,19 +251,50 @@ async def test_after_a_rejection_the_next_words_can_be_asked_for(
     seen = words(reply)
     for _ in range(2):
         line = await choose(wire, bob, reply, "unfit", words(reply)[1])
-        since = bob.mark()
-        await bob.click(line, control(line, "again")["custom_id"])
-        reply = await bob.wait_for_event(
-            "MESSAGE_CREATE", predicate=lambda body: bool(body["embeds"]), since=since
-        )
+        reply = await try_again(wire, bob, line)
         assert not reply["flags"] & EPHEMERAL
-        await wire.seeded(bob, reply)
         assert len(words(reply)) == 5
         assert not {*words(reply)} & {*seen}
         assert [field["name"] for field in reply["embeds"][0]["fields"]] == ["Next words"]
         seen += words(reply)
     row = await wire.row(reply)
     assert (row["asker_id"], row["author_id"]) == (bob.id, ann.id)
+
+
+async def test_the_words_of_another_version_skip_none_of_the_next_words(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    """As after a reload, or in a proof: the word is the other version's second, and the champion's 18th."""
+    reply = await wire.ask(ann, "the proven boots are [MASK]")
+    row = await wire.row(reply)
+    best = best_words(wire, "v0001", row["query"])
+    async with wire.app.database.write() as connection:
+        of_reply = candidates.c.prediction_id == row["id"]
+        await connection.execute(
+            update(candidates)
+            .where(of_reply, candidates.c.rank == 1)
+            .values(word=best[17], model_version="v0009")
+        )
+    line = await choose(wire, bob, reply, "unfit", words(reply)[0])
+    again = await try_again(wire, bob, line)
+    assert words(again) == best[5:10]
+
+
+async def test_a_deleted_reply_is_not_answered_again(wire: Wire, bob: Person, reply: Json) -> None:
+    line = await choose(wire, bob, reply, "unfit", words(reply)[1])
+    await mark_deleted(wire.app.database, [int(reply["id"])], datetime.now(UTC))
+    assert (await press_again(bob, line))["content"] == str(StaleMenuError())
+
+
+async def test_asking_for_further_words_has_a_cooldown(
+    wire: Wire, bob: Person, reply: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cog = wire.app.bot.get_cog("Again")
+    once = commands.CooldownMapping[discord.Interaction].from_cooldown(1, 60, lambda one: one.user.id)
+    monkeypatch.setattr(cog, "_limit", once)
+    line = await choose(wire, bob, reply, "unfit", words(reply)[1])
+    await try_again(wire, bob, line)
+    assert re.search(r"try again in \d+ s", (await press_again(bob, line))["content"])
 
 
 async def test_only_a_rejection_offers_to_try_again(wire: Wire, bob: Person, reply: Json) -> None:

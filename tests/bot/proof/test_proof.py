@@ -223,7 +223,7 @@ async def test_the_challenger_is_promoted_once_votes_prove_it(wire: Wire, ann: P
     assert row is not None
     assert ((row.report or {})["by"], row.challenger) == (run_records.PROOF, CHALLENGER)
     score = await wire.app.proof.score(proof)
-    said = f"People's votes preferred v0002 to v0001 in 100% of {score.decided} answers, at least in "
+    said = f"People's votes preferred v0002 to v0001 in 100% of {score.decided} answers, at least "
     for command in ("!model", "!report v0002"):
         assert any(note.startswith(said) for note in fields_of(await wire.say(ann, command)).values())
 

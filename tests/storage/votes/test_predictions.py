@@ -363,3 +363,17 @@ async def test_a_persons_own_queries_are_listed_newest_first_and_once(database: 
     await ask(database, "Written by another [MASK].", asker_id=7, author_id=8)
     await ask(database, "In a quiz [MASK].", asker_id=7, quiz_at=NOON)
     assert await recent_queries(database, 7) == ["First [MASK].", "Second [MASK]."]
+
+
+async def test_a_shown_query_names_the_version_of_each_word_and_ends_with_its_reply(
+    database: Database,
+) -> None:
+    prediction_id = await ask(database, message_id=MESSAGE)
+    of_other = (candidates.c.prediction_id == prediction_id) & (candidates.c.word == "ugly")
+    await database.execute(update(candidates).where(of_other).values(model_version="v0002"))
+    shown = await feedback.shown_query(database, prediction_id=prediction_id)
+    assert shown is not None
+    brought = {one.word: one.model_version for one in shown.words}
+    assert brought == {"cheap": "v0001", "comfortable": "v0001", "ugly": "v0002"}
+    await feedback.mark_deleted(database, [MESSAGE], NOON)
+    assert await feedback.shown_query(database, prediction_id=prediction_id) is None
