@@ -42,7 +42,7 @@ async def change_denied(
         word: The word, in any case.
         is_denied: Whether to deny it.
         by: The admin.
-        champion: The version that answers, for the audit trail.
+        champion: The champion, for the audit trail; a damaged pointer to it is repaired from there.
         now: The time of the change.
     """
     word = word.lower()

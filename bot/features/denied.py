@@ -27,7 +27,8 @@ class Denied(commands.Cog):
 
     def __init__(self, parts: Parts) -> None:
         self._database, self._predictor = parts.storage.database, parts.inference.predictor
-        self._denied, self._prefix = parts.inference.denied, parts.settings.prefix
+        self._denied, self._registry = parts.inference.denied, parts.storage.registry
+        self._prefix = parts.settings.prefix
         self._shipped = {word.lower() for word in denied_words()}
 
     @command(
@@ -63,7 +64,7 @@ class Denied(commands.Cog):
             word,
             is_denied=is_denied,
             by=by,
-            champion=self._predictor.version,
+            champion=self._registry.champion(),
             now=datetime.now(UTC),
         )
         await self._denied.load()

@@ -6,8 +6,10 @@ from support.people import Json, Person
 from support.wire import Wire, eventually
 
 from bot.answering.denied_words import DeniedWords
+from bot.answering.predictor import Predictor
 from bot.features.denied import denied_embed
 from storage.denied_words import change_denied
+from storage.runs import last_champion
 from training.inference.vocabulary import denied_words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,6 +72,16 @@ async def test_a_change_in_another_process_is_noticed(
     assert first not in await offered(wire, await wire.ask(ann, TEXT))
     await change_denied(wire.app.database, first, is_denied=False, by=1, champion="v0001", now=NOON)
     await denied.load()
+
+
+async def test_the_record_names_the_champion_while_another_version_still_answers(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Predictor, "version", property(lambda _: "v0099"))
+    async with wire.person("ada") as ada:
+        await wire.say(ada, "!denied add xylographic")
+        assert await last_champion(wire.app.database) == wire.app.registry.champion() == "v0001"
+        await wire.say(ada, "!denied remove xylographic")
 
 
 async def test_without_words_the_list_says_so() -> None:
