@@ -188,6 +188,12 @@ async def latest(
     return await _first(database, statement)
 
 
+async def undecided(database: Database) -> list[Run]:
+    """Return the runs whose version passed the gate and waits for a decision or a proof, oldest first."""
+    statement = select(runs).where(runs.c.status.in_(UNDECIDED)).order_by(runs.c.id)
+    return [Run(**row._mapping) for row in await database.fetch(statement)]
+
+
 async def first_since(database: Database, trigger: str, since: datetime) -> Run | None:
     """Return the oldest run of a trigger that started at `since` or later."""
     statement = (

@@ -113,13 +113,15 @@ def run_domain(
 
 
 def _prune(registry: Registry, settings: Settings, database: SynchronousDatabase) -> None:
-    """Delete old versions, but not one that may still be promoted.
+    """Delete old versions, but none that may still be promoted instead of the champion.
 
-    A failure does not fail the run: the next run prunes again.
+    A version was compared with the champion of its run and can replace no other, except that the domain
+    model takes the place of a withdrawn one. A failure does not fail the run: the next run prunes again.
     """
     try:
-        undecided = (database.call(runs.latest, statuses=(status,)) for status in runs.UNDECIDED)
-        kept = {run.challenger for run in undecided if run is not None and run.challenger is not None}
+        replaceable = {registry.champion(), *registry.withdrawn()}
+        undecided = [run for run in database.call(runs.undecided) if run.champion in replaceable]
+        kept = {run.challenger for run in undecided if run.challenger is not None}
         registry.prune(settings.keep_versions, kept=kept)
     except (RegistryError, OSError) as error:
         log.warning("models.not_pruned", reason=str(error))

@@ -481,6 +481,26 @@ def test_old_versions_are_pruned_after_a_run(started: Home) -> None:
     assert started.registry.versions() == ["v0001", "v0004"]
 
 
+def test_versions_that_wait_for_a_decision_are_not_pruned(started: Home) -> None:
+    """But for those that waited to replace an earlier champion."""
+    settings = started.settings.model_copy(update={"keep_versions": 1})
+    waiting = (("v0002", "v0001"), ("v0003", "v0001"), ("v0004", "v0099"))
+
+    async def let_wait(database: Database) -> None:
+        for challenger, champion in waiting:
+            run_id = await runs.open_run(
+                database, "nightly", started_at=NOON, champion=champion, challenger=challenger
+            )
+            await runs.finish_run(database, run_id, "waiting", finished_at=NOON)
+
+    for _ in waiting:
+        write_small(started.registry)
+    started.with_database(let_wait)
+    write_small(started.registry)
+    run_night(settings, NoProgress(), trigger="retrain", night=NIGHT)
+    assert started.registry.versions() == ["v0001", "v0002", "v0003", "v0005"]
+
+
 def with_withdrawn_champion(home: Home, *, voters: int = 1) -> None:
     """v0002 serves, learnt from votes, and is withdrawn."""
     home.reject_the_best_word(voters=voters)
