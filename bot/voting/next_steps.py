@@ -8,9 +8,10 @@ from bot.texts import say
 from storage import runs
 from storage.database import Database
 from storage.people.personal_data import has_placeholder
-from storage.votes.consensus import votes_on_query
+from storage.votes.consensus import has_agreed_words, votes_on_query
 from storage.votes.menu_votes import MaskWord
-from storage.votes.predictions import has_votes, query_of
+from storage.votes.predictions import query_of
+from training.votes.aggregation import MIN_MARGIN
 
 
 class NextSteps:
@@ -52,7 +53,9 @@ class NextSteps:
         if await runs.paused_since(self._database) is not None:
             return say("rating.next.paused", prefix=self._settings.prefix)
         needed = self._settings.needed_judgements
-        if not await has_votes(self._database, needed):
+        if not await has_agreed_words(
+            self._database, needed, min_voters=self._settings.needed_voters, min_margin=MIN_MARGIN
+        ):
             return say("rating.next.few", n=needed)
         if self._settings.promotion == "proof":
             return say("rating.next.proof")

@@ -287,12 +287,6 @@ async def count_votes(database: Database, *, since: datetime | None = None) -> i
     return int(await database.fetch_value(statement))
 
 
-async def has_votes(database: Database, count: int) -> bool:
-    """Whether there are at least `count` votes of people who did not opt out; reads no more than those."""
-    some = select(votes.c.prediction_id).where(is_opted_in(votes.c.voter_id)).limit(count).subquery()
-    return int(await database.fetch_value(select(func.count()).select_from(some))) >= count
-
-
 async def newest_vote_at(database: Database, *, until: datetime) -> datetime | None:
     """Return when the newest vote up to a time was cast, by people who did not opt out."""
     statement = select(func.max(votes.c.cast_at)).where(

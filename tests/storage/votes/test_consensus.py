@@ -16,6 +16,7 @@ from storage.schema import people, predictions
 from storage.votes.consensus import (
     QueryVote,
     all_standing_votes,
+    has_agreed_words,
     private_hashes,
     store_reliabilities,
     votes_on_query,
@@ -159,3 +160,30 @@ async def test_queries_with_removed_personal_data_are_known(database: Database) 
     for query in (private, "e_mail is [MASK]", "% is [MASK]"):
         await ask(database, query)
     assert await private_hashes(database) == {hash_of(private)}
+
+
+async def test_words_are_counted_on_which_enough_people_agree(database: Database) -> None:
+    async def has(count: int, *, min_voters: int = 2) -> bool:
+        return await has_agreed_words(database, count, min_voters=min_voters, min_margin=0.2)
+
+    asked = await ask(database)
+    again = await ask(database, model_version="v0002")
+    private = await ask(database, "mail [email] that shoes are [MASK].")
+    assert not await has(1)
+    await vote(database, asked, "cheap", 1, by=7)
+    await vote(database, again, "cheap", 1, by=7)  # one person twice
+    await vote(database, asked, "ugly", 1, by=7)
+    await vote(database, again, "ugly", -1, by=8)  # they cancel out
+    for voter in (7, 8):
+        await vote(database, private, "cheap", 1, by=voter)
+    await vote(database, again, "comfortable", 1, by=9)
+    await vote(database, asked, "comfortable", 1, by=8, weight=0.0)
+    assert not await has(1)
+    assert await has(2, min_voters=1)
+    await vote(database, again, "cheap", 1, by=8)
+    assert await has(1)
+    assert not await has(2)
+    await vote(database, asked, "good", 1, by=-1, via="suggestion")  # an imported source
+    assert await has(2)
+    await opt_out(database, 8)
+    assert not await has(2)
