@@ -4,7 +4,8 @@
 
 FOLDER is a model version; without one the starter is trained, which takes about a minute on two cores. The
 questions are in `sentences/first_answers.jsonl`. The first twelve were written before the patterns of the
-starter, the second twelve after they were final; no pattern was written for either.
+starter, but among variants of these the one that answered them best was taken; the second twelve were
+written when the patterns were nearly final, so they say more about questions of other people.
 """
 
 import json
