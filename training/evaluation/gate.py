@@ -25,6 +25,9 @@ from training.evaluation.judged_words import Contradictions, Learnt
 from training.votes.retraining_set import MIN_HELD_OUT
 
 MIN_CONTRADICTIONS = 3  # bad words that people want in praise; fewer may be slang, or a mistake
+ONE_MAY_BE_LOST_OF = (
+    20  # accepted words, at least: else one lost word of 40 would refuse all that a night taught
+)
 SHOWN_FAILURES = 3  # failed behaviour tests that the verdict quotes
 
 Measured = TypeVar("Measured")
@@ -241,19 +244,20 @@ def _shown_words(measured: Measurements, limit: float) -> Finding:
 def _lost_words(measured: Measurements, limit: float) -> Finding:
     learnt = measured.learnt
     accepted, lost = learnt.count(is_wanted=True), len(learnt.lost)
+    allowed = max(int(limit * accepted), int(accepted >= ONE_MAY_BE_LOST_OF))
     text = Sentence(
-        "accepted words: {accepted}, of which rose: {rose}, fell: {fell}, lost: {lost} (limit {limit:.0%}); "
+        "accepted words: {accepted}, of which rose: {rose}, fell: {fell}, lost: {lost} (at most {allowed}); "
         "rejected words: {rejected}, of which fell: {sank}, rose: {climbed}",
         accepted=accepted,
         rose=learnt.count(is_wanted=True, matches=lambda word: word.change > 0),
         fell=learnt.count(is_wanted=True, matches=lambda word: word.change < 0) - lost,
         lost=lost,
-        limit=limit,
+        allowed=allowed,
         rejected=learnt.count(is_wanted=False),
         sank=learnt.count(is_wanted=False, matches=lambda word: word.change < 0),
         climbed=learnt.count(is_wanted=False, matches=lambda word: word.change > 0),
     )
-    return Finding(lost <= limit * accepted, text, is_partial=lost > 0)
+    return Finding(lost <= allowed, text, is_partial=lost > 0)
 
 
 def _contradictions(measured: Measurements, limit: float) -> Finding:

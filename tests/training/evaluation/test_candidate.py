@@ -1,5 +1,6 @@
 """The measurements for the gate, from models with known answers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,23 @@ def test_latency_is_a_ratio(fill_model: FillModel, monkeypatch: pytest.MonkeyPat
     ticks = iter(range(10_000))
     monkeypatch.setattr(candidate.time, "process_time", lambda: float(next(ticks)))
     assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 5, 5) == 1.0
+
+
+def test_latency_is_that_of_the_fastest_round_of_each_query(
+    fill_model: FillModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round in which each query is slow once, on either side, says nothing."""
+    slow = iter([(1, 9), (9, 1), (9, 9), (1, 9), (1, 1)] * 100)  # seconds of both models, by query
+
+    def ticks() -> Iterator[float]:
+        now = 0.0
+        for pair in slow:
+            for seconds in pair:
+                yield now
+                now += seconds
+                yield now
+
+    clock = ticks()
+    monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
+    monkeypatch.setattr(candidate.time, "process_time", lambda: next(clock))
+    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 3, 5) == 1.0

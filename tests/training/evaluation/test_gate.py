@@ -134,7 +134,7 @@ def test_an_accepted_word_is_lost_out_of_sight_or_several_places_down(
 ) -> None:
     given = verdict(learnt=learnt(wanted=[(9, 1), place], unwanted=[(1, 30)]))
     assert failed(given) == (["lost words"] if is_lost else [])
-    assert f"lost: {int(is_lost)} (limit" in given.reasons[1].text
+    assert f"lost: {int(is_lost)} (at most 0)" in given.reasons[1].text
     assert given.reasons[0].is_partial == is_lost
 
 
@@ -144,6 +144,13 @@ def test_two_in_a_hundred_accepted_words_may_be_lost_but_it_only_partly_learnt()
     assert given.reasons[0].is_partial
     assert "accepted words: 100, of which rose: 98, fell: 0, lost: 2" in given.reasons[1].text
     assert failed(verdict(learnt=learnt(wanted=[(9, 1)] * 97 + [(3, 19)] * 3))) == ["lost words"]
+
+
+@pytest.mark.parametrize(("accepted", "is_promotable"), [(19, False), (20, True)])
+def test_one_of_twenty_accepted_words_may_be_lost(accepted: int, *, is_promotable: bool) -> None:
+    given = verdict(learnt=learnt(wanted=[(9, 1)] * (accepted - 1) + [(3, 19)], unwanted=[(1, 30)]))
+    assert given.is_promotable == is_promotable
+    assert given.reasons[0].is_partial
 
 
 def test_a_word_that_only_wanted_words_replace_is_not_lost() -> None:
