@@ -47,7 +47,7 @@ def fill(path: Path, votes: int, *, seed: int = 0) -> None:
             _predictions(predictions, queries, chance),
         )
         connection.executemany(
-            "INSERT INTO candidates VALUES (?, 0, ?, ?, ?, ?)", _candidates(predictions, chance)
+            "INSERT INTO candidates VALUES (?, 0, ?, ?, ?, ?, NULL)", _candidates(predictions, chance)
         )
         connection.executemany(
             "INSERT INTO votes (prediction_id, mask_index, word, voter_id, via, value, cast_at) "

@@ -20,6 +20,7 @@ from support.people import Json, Person
 from support.wire import EPHEMERAL, QUERY, Pretend, Wire, tells, wired
 
 from bot.embeds.replies import MAX_FIELD
+from bot.features.quiz.examples import example_queries
 from bot.sandbox.server import Sandbox
 from bot.texts import texts_of
 from storage import runs as run_records
@@ -88,6 +89,7 @@ NAMES = {
         "timeout",
     ),
     *QUERY.split(),
+    *(word for query in example_queries() for word in re.findall(r"\w+", query)),
     *texts_of("de")["commands"],
 }
 # In the middle of German texts: code, links, settings, units, technical terms.

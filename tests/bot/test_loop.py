@@ -74,7 +74,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
 
         states = await retrain(ada)
         verdict = states[-1]["embeds"][0]
-        assert verdict["title"] == "v0002 was promoted", verdict
+        assert verdict["title"] == "v0002 was promoted", [f["value"] for f in verdict["fields"]]
         assert {"name": "Votes", "value": "2 votes by 2 people", "inline": True} in verdict["fields"]
         progress = [state["content"] for state in states[:-1]]
         assert any("▱" in text or "▰" in text for text in progress), progress

@@ -271,7 +271,7 @@ async def test_webhooks_are_not_answered(wire: Wire, ann: Person) -> None:
 
 
 async def test_plain_talk_and_other_bots_commands_are_ignored(wire: Wire, ann: Person) -> None:
-    for text in ("shoes are [MASK]", "!", "!!", "!play a song", "!42"):
+    for text in ("shoes are …", "!", "!!", "!play a song", "!42"):
         await ann.say(wire.channel_id, text)
     await assert_only_this_is_answered(wire, ann)
 
