@@ -249,7 +249,7 @@ class NightSettings(OptimizerSettings):
     epochs: int = Field(default=6, ge=1, le=100, description="Most passes over the voted queries.")
     min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
     shifted_steps: int = Field(
-        default=30, ge=1, description="Fewest steps if the votes say something of words in other sentences."
+        default=40, ge=1, description="Fewest steps if the votes say something of words in other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries per step.")

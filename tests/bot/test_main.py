@@ -225,6 +225,7 @@ async def test_a_killed_bot_takes_its_run_with_it_and_loses_no_vote(
         await eventually(is_told)
 
 
+@pytest.mark.long
 async def test_a_gpu_that_is_not_there_is_said_in_chat(home: Path) -> None:
     settings = {"DEVICE": "cuda", "BASE_MODEL": home / "models" / "v0001"}
     async with (

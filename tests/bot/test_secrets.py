@@ -130,6 +130,7 @@ async def use(sandbox: Sandbox, home: Path, health_url: str) -> list[str]:
         return [*told, *(repr(event) for person in (ada, ben) for event in person.events)]
 
 
+@pytest.mark.long
 async def test_no_secret_in_anything_a_whole_run_leaves_behind_or_says(home: Path) -> None:
     token = new_token()
     async with Sandbox(bot_token=token) as sandbox:

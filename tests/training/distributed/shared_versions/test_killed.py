@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 STEP = 13  # 1 kills at every change of the disk
 
 
+@pytest.mark.long
 def test_kill_9_at_any_change_leaves_no_half_version(tmp_path: Path) -> None:
     script = Path(__file__).parents[3] / "support" / "shared_killed.py"
     process = subprocess.run(
