@@ -64,7 +64,7 @@ class BotChampionFollower:
 
 
 async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
-    """Load the champion, or else the newest promotable version that loads.
+    """Load the champion, or else the newest version that may serve and loads.
 
     Returns:
         The model, and a sentence that says why it is not the champion; None if it is.

@@ -16,6 +16,7 @@ from training.errors import CorruptVersionError, RegistryError, UnknownVersionEr
 from training.inference.errors import NothingServesError
 from training.inference.fill_model import FillModel
 from training.inference.loading import load, release_memory
+from training.registry.card import Card
 from training.registry.errors import SharedStorageUnreachableError
 from training.registry.sharing import SharedVersions, shared_versions
 from training.registry.versions import Registry
@@ -159,7 +160,10 @@ def load_servable_model(registry: Registry, *, threads: int = 0) -> tuple[FillMo
 
 
 def serving_order(registry: Registry) -> list[str]:
-    """Return the champion, its predecessor, then versions that the gate did not reject, newest first.
+    """Return the champion, its predecessor, earlier champions and versions that no votes made, newest first.
+
+    A version that waits for a decision or was kept out, which only the database knows, was the champion of no
+    other. If the champion is unknown, it may be any version that the gate did not reject.
 
     Withdrawn versions are left out, except the champion: the run that follows a withdrawal replaces it.
     """
@@ -167,11 +171,16 @@ def serving_order(registry: Registry) -> list[str]:
     order = [champion] if champion is not None else []
     with contextlib.suppress(RegistryError):  # its card is damaged, too, or it was the first champion
         order.append(registry.previous(champion))
+    cards: list[Card] = []
     for version in reversed(registry.versions()):
         with contextlib.suppress(CorruptVersionError, UnknownVersionError):
-            is_refused = not registry.card(version).verdict.get("is_promotable", True)
-            if not is_refused and version not in (*order, *withdrawn):
-                order.append(version)
+            cards.append(registry.card(version))
+    served = {card.champion for card in cards}
+    for card in cards:
+        is_eligible = champion is None or card.kind != "night" or card.version in served
+        is_refused = not card.verdict.get("is_promotable", True)
+        if is_eligible and not is_refused and card.version not in (*order, *withdrawn):
+            order.append(card.version)
     return order
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
+from support.versions import write
 
 from bot.answering.champion_follower import BotChampionFollower
 from bot.answering.predictor import Predictor
@@ -16,7 +17,7 @@ from training.distributed.serving import replica as replica_module
 from training.distributed.serving.replica import Replica
 from training.errors import CorruptVersionError, RegistryError, RegistryUnreadableError
 from training.inference import champion_follower
-from training.inference.champion_follower import load_servable_model
+from training.inference.champion_follower import load_servable_model, serving_order
 from training.inference.fill_model import FillModel
 from training.inference.loading import load
 from training.registry.errors import SharedStorageUnreachableError
@@ -183,3 +184,14 @@ def test_too_little_memory_is_no_damage(
     monkeypatch.setattr("training.inference.fill_model.ort.InferenceSession", fail)
     with pytest.raises(MemoryError):
         FillModel(registry.path("v0001"))
+
+
+def test_no_version_serves_that_waits_for_a_decision_or_was_kept_out(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "models")
+    write(registry, kind="starter")
+    for version in ("v0002", "v0003", "v0004"):
+        write(registry, kind="night", champion=f"v{int(version[1:]) - 1:04d}")
+        registry.promote(version)
+    write(registry, kind="night", champion="v0004")  # it was kept out
+    write(registry, kind="night", champion="v0004", verdict={"is_promotable": True})  # it waits
+    assert serving_order(registry) == ["v0004", "v0003", "v0002", "v0001"]
