@@ -61,7 +61,9 @@ def test_all_targets_are_described_in_one_column() -> None:
     program = shutil.which("make")
     if program is None:
         pytest.skip("make is not here")
-    listed = subprocess.run([program, "help"], cwd=PROJECT, check=True, capture_output=True, text=True)
+    listed = subprocess.run(
+        [program, "--no-print-directory", "help"], cwd=PROJECT, check=True, capture_output=True, text=True
+    )
     columns = [re.match(r"[a-z-]+ {2,}", line) for line in listed.stdout.splitlines()]
     assert len({found.end() if found else None for found in columns}) == 1
     assert None not in columns

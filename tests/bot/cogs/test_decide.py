@@ -132,7 +132,7 @@ async def test_keep_leaves_the_champion_and_an_audit_line(wire: Wire, ada: Perso
     (row,) = await decisions(wire, "keep", since=run)
     assert row.report == {"by": f"discord:{ada.id}", "version": WAITING}
     assert await run_records.last_champion(wire.app.database) == CHAMPION
-    assert (await pressed(ada, another, "promote")).startswith("It was decided before that v0002 is not used")
+    assert (await pressed(ada, another, "promote")).startswith("It was already decided not to use v0002")
 
 
 async def test_a_member_is_refused_and_nothing_happens(wire: Wire, ada: Person, ann: Person) -> None:
