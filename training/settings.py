@@ -246,10 +246,10 @@ class NightSettings(OptimizerSettings):
     """Fine-tuning on judgements. Recorded in every card."""
 
     learning_rate: LearningRate = 1e-4
-    epochs: int = Field(default=6, ge=1, le=100, description="Most passes over the voted queries.")
+    epochs: int = Field(default=12, ge=1, le=100, description="Most passes over the voted queries.")
     min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
     shifted_steps: int = Field(
-        default=40, ge=1, description="Fewest steps if the votes say something of words in other sentences."
+        default=60, ge=1, description="Fewest steps if the votes say something of words in other sentences."
     )
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries per step.")
@@ -273,13 +273,13 @@ class NightSettings(OptimizerSettings):
     raise_by: float = Field(default=2.5, ge=0, description="Nats by which a clearly wanted word rises.")
     sink_by: float = Field(default=5.0, ge=0, description="Nats by which a clearly unwanted word sinks.")
     praise_weight: float = Field(
-        default=0.6, ge=0, description="Weight of good against bad words in sentences that ask for praise."
+        default=0.4, ge=0, description="Weight of good against bad words in sentences that ask for praise."
     )
     praise_hinge_weight: float = Field(
         default=0.05, ge=0, description="Weight of bad words among the best in sentences that ask for praise."
     )
     blame_weight: float = Field(
-        default=0.5, ge=0, description="Weight of bad against good words in sentences that ask for blame."
+        default=0.3, ge=0, description="Weight of bad against good words in sentences that ask for blame."
     )
     side_anchor_weight: float = Field(
         default=0.3, ge=0, description="Weight of the KL to the domain model on praise and blame."

@@ -15,7 +15,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-STEEPNESS, THRESHOLD = 3.0, 0.65  # of p, per nat and in nats of the log-odds of good to bad words
+STEEPNESS, THRESHOLD = 3.0, 1.0  # of p, per nat and in nats of the log-odds of good to bad words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
