@@ -18,7 +18,7 @@ def compare_embed(
 
     Args:
         now: For each mask, words with their probabilities, best first.
-        before: The same for the earlier version; None if there is none.
+        before: The same for the earlier version; None without one.
         names: The names of both versions.
         serves: The version that answers now; None for the first.
     """

@@ -146,6 +146,6 @@ def _chance_of_proof(wins: int, losses: int, most: int) -> float:
 
 @lru_cache(maxsize=4)
 def _needed_wins(decided: int) -> int:
-    """The fewest wins of so many decided answers that prove the challenger better."""
+    """The fewest wins among this many decided answers that prove the challenger better."""
     enough = (k for k in range(decided + 1) if log_evidence(k, decided - k) >= -math.log(ALPHA))
     return next(enough, decided + 1)

@@ -74,7 +74,7 @@ class ProofWatch:
             await asyncio.sleep(every_s)
 
     async def check(self) -> str | None:
-        """Check once. Returns how the proof ended; None if it goes on, or there is none.
+        """Check once. Returns how the proof ended; None if it goes on or does not exist.
 
         Raises:
             DecisionError, TrainingError, StorageError: As `Decisions.promote`.

@@ -190,7 +190,7 @@ def _is_main(path: Path) -> bool:
 
 
 def last_made_at(folder: Path) -> datetime | None:
-    """Return when the newest backup was made; None if there is none.
+    """Return when the newest backup was made; None without one.
 
     A file that an erasure changed later counts as made at the end of its day.
     """

@@ -188,7 +188,7 @@ async def recent_queries(database: Database, asker_id: int) -> list[str]:
 async def shown_query(
     database: Database, *, message_id: int | None = None, prediction_id: int | None = None
 ) -> ShownQuery | None:
-    """Return what a reply or a prediction shows; None if there is none, or the reply was deleted."""
+    """Return what a reply or a prediction shows; None if it does not exist or was deleted."""
     known = (
         predictions.c.id == prediction_id if message_id is None else predictions.c.message_id == message_id
     )

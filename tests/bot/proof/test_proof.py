@@ -75,7 +75,7 @@ async def until_answering(wire: Wire, version: str | None) -> None:
 
 
 async def ask(wire: Wire, person: Person, text: str = "") -> Json:
-    """Ask about a sentence that nobody asked about before."""
+    """Ask about a new sentence."""
     return await wire.say(person, f"!fill {text or f'run {next(_numbers)} shoes are [MASK]'}")
 
 
@@ -91,7 +91,7 @@ async def won(wire: Wire, person: Person, reply: Json, *, by: str) -> bool:
 
 
 async def win(wire: Wire, person: Person, times: int, *, by: str = CHALLENGER) -> None:
-    """Let a version win so many answers."""
+    """Let a version win this many answers."""
     while times:
         times -= await won(wire, person, await ask(wire, person), by=by)
 

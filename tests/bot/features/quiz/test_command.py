@@ -21,7 +21,7 @@ STALE = "That quiz has moved on."
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def nothing_asked(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins with a bot that nobody has asked anything, and a quiz without examples."""
+    """Every test begins with a bot without questions, and a quiz without examples."""
     monkeypatch.setattr(cog, "example_queries", lambda: ())
     async with wire.app.database.write() as connection:
         for table in (votes, predictions, people):
