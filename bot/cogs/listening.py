@@ -4,14 +4,13 @@ It is spoken to in direct messages, in messages that mention it and in replies t
 in the channels of `FILLBOT_LISTEN_CHANNEL_IDS`. Nothing of a text without a blank is stored or logged.
 """
 
-import re
 from typing import Any
 
 import discord
 import structlog
 from discord.ext import commands
 
-from bot.answering.chat_text import has_unmistakable_blank, mention_at_start, without_mentions
+from bot.answering.chat_text import has_unmistakable_blank, without_mentions
 from bot.commands.context import Context
 from bot.connection.session import UNREACHABLE
 from bot.errors import NotListedError
@@ -21,7 +20,6 @@ from storage.people.privacy import is_opted_out
 
 log = structlog.stdlib.get_logger(__name__)
 GREETINGS, GREETINGS_WITHIN_S = 2, 60.0  # per person
-COMMAND = re.compile(r"^fill\s+", re.IGNORECASE)
 
 
 class Listening(commands.Cog):
@@ -46,9 +44,7 @@ class Listening(commands.Cog):
             is_listed = not self._channel_ids.isdisjoint(_places(message.channel))
             if not is_listed or await is_opted_out(self._database, message.author.id):
                 return None
-        own_id = self._bot.own_id
-        text = message.content.removeprefix(mention_at_start(message.content, own_id))
-        return without_mentions(COMMAND.sub("", text), own_id)
+        return without_mentions(message.content, self._bot.own_id)
 
     @commands.Cog.listener()
     async def on_plain_message(self, context: Context) -> None:

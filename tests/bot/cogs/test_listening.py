@@ -70,6 +70,18 @@ async def test_a_sentence_that_mentions_the_bot_is_answered(
     assert (await wire.row(reply))["query"] == f"{QUERY}."
 
 
+async def test_a_sentence_keeps_its_first_word(wire: Wire, ann: Person, elsewhere: int) -> None:
+    text = "Fill the [MASK] with water"
+    direct = await ann.direct_channel_id(wire.sandbox.bot_user_id)
+    for said, channel_id in (
+        (text, wire.channel_id),
+        (text, direct),
+        (f"{text} {mention(wire)}", elsewhere),
+    ):
+        reply = await answered(wire, ann, said, channel_id)
+        assert (await wire.row(reply))["query"] == f"{text}."
+
+
 async def test_a_sentence_in_a_reply_to_the_bot_is_answered(wire: Wire, ann: Person, elsewhere: int) -> None:
     first = await wire.ask(ann, channel_id=elsewhere)
     since = ann.mark()
