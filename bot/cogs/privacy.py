@@ -125,6 +125,7 @@ def _counts(erased: Erased) -> list[str]:
         (erased.queries, say("forgetting.queries", n=erased.queries)),
         (erased.others_votes, say("forgetting.others_votes", n=erased.others_votes)),
         (erased.unnamed, say("forgetting.unnamed", n=erased.unnamed)),
+        (erased.decisions, say("forgetting.decisions", n=erased.decisions)),
     ]
     return [line for count, line in lines if count]
 

@@ -56,6 +56,7 @@ async def export_personal_data(
     waiting = await privacy.announcements_for(database, user_id)
     facts["announcements_not_sent_yet"] = [json.loads(_json(row)) for row in waiting]
     facts["thumbs_taken_back_by_command"] = await privacy.undone_thumbs_of(database, user_id)
+    facts["decisions_as_an_admin"] = await privacy.decisions_of(database, user_id)
     out = io.BytesIO()
     for name, value in facts.items():
         out.write(f"{'{' if not out.tell() else ','}\n{json.dumps(name)}: {_json(value)}".encode())

@@ -25,9 +25,8 @@ from storage.backends.urls import sqlite_url
 from storage.database import Database
 from storage.errors import DatabaseUnavailableError
 from storage.maintenance.backups import open_sqlite
-from storage.people.privacy import is_of, read_summary
+from storage.people.privacy import decided_by, is_of, read_summary
 from storage.people.tombstones import write_tombstone
-from storage.runs import DECISIONS, by_member
 from storage.schema import announcements, forgettings, people, predictions, runs, undone_thumbs, votes
 
 SQLITE_HEADER = b"SQLite format 3\x00"
@@ -62,6 +61,7 @@ class Erased:
         unnamed: Predictions that stay without the person's id.
         others_votes: Votes of others on deleted predictions.
         reports: Reports of runs that contained deleted queries.
+        decisions: Decisions of the person as an admin, which stay without their id.
     """
 
     votes: int = 0
@@ -69,6 +69,7 @@ class Erased:
     unnamed: int = 0
     others_votes: int = 0
     reports: int = 0
+    decisions: int = 0
 
 
 @retried
@@ -185,17 +186,16 @@ def erase(connection: Connection, user_id: int, *, since: datetime | None) -> Er
     connection.execute(delete(announcements).where(announced, announcements.c.guild_id.is_(None)))
     connection.execute(update(announcements).where(announced).values(asker_id=None, interaction_token=None))
     reports = drop_orphaned_queries(connection, since=since)
-    _unname_decisions(connection, user_id)
-    return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports)
+    decisions = _unname_decisions(connection, user_id)
+    return Erased(own_votes, asked - unnamed, unnamed, others_votes, reports, decisions)
 
 
-def _unname_decisions(connection: Connection, user_id: int) -> None:
-    """Remove a person from the records of what they decided as an admin."""
-    decisions = select(runs.c.id, runs.c.report).where(runs.c.trigger.in_(DECISIONS))
-    for run_id, report in connection.execute(decisions).all():
-        if isinstance(report, dict) and report.get("by") == by_member(user_id):
-            unnamed = update(runs).where(runs.c.id == run_id).values(report={**report, "by": None})
-            connection.execute(unnamed)
+def _unname_decisions(connection: Connection, user_id: int) -> int:
+    """Remove a person from the records of what they decided as an admin. Returns how many."""
+    decisions = connection.execute(select(runs.c.id, runs.c.report).where(decided_by(user_id))).all()
+    for run_id, report in decisions:
+        connection.execute(update(runs).where(runs.c.id == run_id).values(report={**report, "by": None}))
+    return len(decisions)
 
 
 def drop_orphaned_queries(connection: Connection, *, since: datetime | None = None) -> int:

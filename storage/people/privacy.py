@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.backends.postgres import insert_into
 from storage.backends.retries import retried
 from storage.database import Database
-from storage.runs import DECISIONS
+from storage.runs import DECISIONS, by_member
 from storage.schema import announcements, people, predictions, runs, undone_thumbs, votes
 from storage.votes.standing import opted_out_at
 
@@ -155,6 +155,18 @@ async def undone_thumbs_of(database: Database, user_id: int) -> list[dict[str, A
         .order_by(undone_thumbs.c.undone_at.desc(), undone_thumbs.c.prediction_id)
     )
     return [dict(row._mapping) for row in await database.fetch(statement)]
+
+
+def decided_by(user_id: int) -> ColumnElement[bool]:
+    """Whether a row of the audit trail records what a person decided as an admin."""
+    return runs.c.trigger.in_(DECISIONS) & (runs.c.report["by"].as_string() == by_member(user_id))
+
+
+async def decisions_of(database: Database, user_id: int) -> list[dict[str, Any]]:
+    """Return what a person decided as an admin, newest first."""
+    names = ("id", "trigger", "finished_at", "champion", "challenger", "report")
+    statement = select(*(runs.c[name] for name in names)).where(decided_by(user_id))
+    return [dict(row._mapping) for row in await database.fetch(statement.order_by(runs.c.id.desc()))]
 
 
 async def runs_since(database: Database, since: datetime) -> list[dict[str, Any]]:

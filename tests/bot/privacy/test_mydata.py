@@ -7,6 +7,7 @@ from support.ballots import ask, minutes, vote
 from bot.privacy.mydata import export_personal_data
 from storage import announcements
 from storage.database import Database
+from storage.denied_words import change_denied
 from storage.runs import finish_run, open_run
 
 
@@ -17,6 +18,15 @@ async def test_a_run_is_told_once_with_the_version_that_it_made(database: Databa
     made = await export_personal_data(database, 7, versions=(), limit_bytes=10_000)
     (run,) = json.loads(made.content)["runs_that_read_your_votes"]
     assert run == {"version": "v2", "id": run_id, "as_of": minutes(5).isoformat(), "status": "promoted"}
+
+
+async def test_decisions_as_an_admin_are_listed(database: Database) -> None:
+    await change_denied(database, "ugly", is_denied=True, by=7, champion="v1", now=minutes(5))
+    await change_denied(database, "drab", is_denied=True, by=8, champion="v1", now=minutes(6))
+    made = await export_personal_data(database, 7, versions=(), limit_bytes=10_000)
+    (one,) = json.loads(made.content)["decisions_as_an_admin"]
+    assert one["report"] == {"action": "add", "word": "ugly", "by": "discord:7"}
+    assert one["finished_at"] == minutes(5).isoformat()
 
 
 async def test_what_is_still_to_be_told_to_a_person_is_listed(database: Database) -> None:

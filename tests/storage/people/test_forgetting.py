@@ -11,10 +11,11 @@ from support.ballots import NOON, QUERY, ask, minutes, vote
 from support.databases import migrate_to, of_sqlite
 
 from storage.database import Database
+from storage.denied_words import change_denied
 from storage.errors import DatabaseUnavailableError
 from storage.people import forgetting, privacy
 from storage.people.forgetting import Erased, Request
-from storage.runs import finish_run, get_run, open_run
+from storage.runs import by_member, finish_run, get_run, open_run
 from storage.schema import candidates, metadata, people, predictions, undone_thumbs, votes
 from storage.votes.consensus import store_reliabilities
 from storage.votes.reactions import ThumbAdded, ThumbsUndone, apply_thumbs
@@ -218,6 +219,17 @@ async def test_deleted_queries_are_removed_from_the_reports_of_runs(database: Da
     changes = [{"query": QUERY, "before": []}]
     assert earlier.report == {**report, "changes": changes}
     assert later.report == {**report, "changes": [], "moved_words": None, "drift": {"since": 2, "grew": []}}
+
+
+async def test_decisions_of_an_admin_stay_without_the_name(database: Database) -> None:
+    for by in (ANN, BOB):
+        await change_denied(database, f"ugly{by}", is_denied=True, by=by, champion="v0001", now=NOON)
+    assert await forgetting.preview(database, ANN) == await forget(database) == Erased(decisions=1)
+    anns, bobs = [await get_run(database, run_id) for run_id in (1, 2)]
+    assert anns is not None
+    assert bobs is not None
+    assert anns.report == {"action": "add", "word": f"ugly{ANN}", "by": None}
+    assert (bobs.report or {})["by"] == by_member(BOB)
 
 
 async def test_twice_is_the_same_as_once(database: Database) -> None:

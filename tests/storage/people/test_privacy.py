@@ -4,6 +4,7 @@ from sqlalchemy import select, text
 from support.ballots import NOON, QUERY, ask, minutes, vote
 
 from storage.database import Database
+from storage.denied_words import change_denied
 from storage.people import privacy
 from storage.people.privacy import PersonSummary
 from storage.runs import end_open_training, finish_run, note, open_run
@@ -79,6 +80,15 @@ async def test_runs_since_are_those_that_read_votes(database: Database) -> None:
         await finish_run(database, run_id, "promoted", finished_at=minutes(number))
     found = await privacy.runs_since(database, minutes(1))
     assert [(row["id"], row["challenger"]) for row in found] == [(3, "v0004")]
+
+
+async def test_decisions_of_an_admin_are_theirs_alone(database: Database) -> None:
+    await change_denied(database, "ugly", is_denied=True, by=ANN, champion="v0001", now=NOON)
+    await change_denied(database, "drab", is_denied=True, by=BOB, champion="v0001", now=NOON)
+    run_id = await open_run(database, "nightly", started_at=NOON, champion="v0001")
+    await finish_run(database, run_id, "rejected", finished_at=NOON)
+    (one,) = await privacy.decisions_of(database, ANN)
+    assert (one["trigger"], one["finished_at"], one["report"]["word"]) == ("denied", NOON, "ugly")
 
 
 async def test_a_run_that_was_ended_may_have_read_votes(database: Database) -> None:
