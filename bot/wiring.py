@@ -272,7 +272,7 @@ def build_scheduled(
         runs=runs,
         reports=reports,
         min_voters=settings.needed_voters,
-        prefix=settings.prefix,
+        prefix=lambda: discord.bot.prefix,
     )
     decisions = Decisions(storage.database, storage.registry, inference.follower, runs)
     proof = ProofWatch(
@@ -282,7 +282,7 @@ def build_scheduled(
         reports=reports,
         limits=Limits(settings.needed_voters, settings.proof_max_answers, settings.proof_days),
         is_on=settings.promotion == "proof",
-        prefix=settings.prefix,
+        prefix=lambda: discord.bot.prefix,
     )
     backups = NightlyBackup(
         storage.database_file,
@@ -348,6 +348,7 @@ def build_voting(
         ThumbSeeding(operations.background, discord.bot.shedding.rate_limiter),
         in_flight,
         settings,
+        prefix=lambda: discord.bot.prefix,
     )
     reconcile = Reconcile(
         discord.bot,

@@ -81,9 +81,12 @@ class QueryHandler:
         thumbs: ThumbSeeding,
         in_flight: InFlight,
         settings: Settings,
+        *,
+        prefix: Callable[[], str],
     ) -> None:
         self._predictor, self._database, self._write_queue = predictor, database, write_queue
         self._thumbs, self._in_flight, self._settings = thumbs, in_flight, settings
+        self._prefix = prefix
 
     def parse(self, text: str) -> Query:
         """Parse what a person typed.
@@ -93,7 +96,10 @@ class QueryHandler:
         """
         settings = self._settings
         return parse_query(
-            text, max_chars=settings.max_query_chars, max_masks=settings.max_masks, prefix=settings.prefix
+            text,
+            max_chars=settings.max_query_chars,
+            max_masks=settings.max_masks,
+            prefix=self._prefix(),
         )
 
     async def predict(self, query: Query) -> tuple[ShownPrediction, float]:

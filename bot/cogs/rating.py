@@ -53,7 +53,7 @@ class Rating(commands.Cog):
         self._predictor, self._in_flight = parts.inference.predictor, parts.voting.in_flight
         self._background, self._metrics = parts.operations.background, parts.operations.metrics
         self._denied = {word.lower() for word in denied_words()}
-        self._next_steps = NextSteps(parts.storage.database, parts.settings)
+        self._next_steps = NextSteps(parts.storage.database, parts.settings, prefix=lambda: self._bot.prefix)
 
     async def cog_load(self) -> None:
         """Register the controls, so that those of earlier replies work too."""

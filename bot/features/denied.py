@@ -26,9 +26,9 @@ class Denied(commands.Cog):
     """The command `!denied`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._database, self._predictor = parts.storage.database, parts.inference.predictor
+        self._bot, self._database = parts.discord.bot, parts.storage.database
+        self._predictor = parts.inference.predictor
         self._denied, self._registry = parts.inference.denied, parts.storage.registry
-        self._prefix = parts.settings.prefix
         self._shipped = {word.lower() for word in denied_words()}
 
     @command(
@@ -44,7 +44,7 @@ class Denied(commands.Cog):
             return
         word = (word or "").strip()
         if not word:
-            text = say("denied.which", prefix=self._prefix, action=action)
+            text = say("denied.which", prefix=self._bot.prefix, action=action)
             await send_reply(context, text, ephemeral=True)
             return
         if len(word) > MAX_WORD or not is_word(word):

@@ -5,6 +5,7 @@ no longer count. The challenger is promoted by the same steps as by an admin's b
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -55,7 +56,7 @@ class ProofWatch:
         reports: ReportChannel,
         limits: Limits,
         is_on: bool,
-        prefix: str,
+        prefix: Callable[[], str],
     ) -> None:
         self._database, self._registry = database, registry
         self._decisions, self._reports = decisions, reports
@@ -176,7 +177,7 @@ class ProofWatch:
         return datetime.now(UTC) - (run.finished_at or run.started_at) > timedelta(days=self._limits.days)
 
     async def _tell(self, end: str, run: Run, score: Score) -> None:
-        about = {"challenger": run.challenger, "champion": run.champion, "prefix": self._prefix}
+        about = {"challenger": run.challenger, "champion": run.champion, "prefix": self._prefix()}
         how = "unvoted" if end == "stop" and not score.decided else end
         sentence = say(f"proof.ended.{how}", **about, **_values(score))
         trigger = "promote" if end == "promote" else "keep"

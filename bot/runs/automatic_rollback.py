@@ -5,6 +5,7 @@ chose, by promoting or rolling back, is never checked.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -49,7 +50,7 @@ class AutomaticRollback:
         runs: its `moving` lock is held while the pointer moves.
         reports: gets the notices.
         min_voters: with fewer voters, the share is computed as if there were this many.
-        prefix: of commands, for the notices.
+        prefix: what commands begin with, in the notices; known after the login.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class AutomaticRollback:
         runs: TrainingRuns,
         reports: ReportChannel,
         min_voters: int,
-        prefix: str,
+        prefix: Callable[[], str],
     ) -> None:
         self._database, self._registry = database, registry
         self._follower, self._runs, self._reports = follower, runs, reports
@@ -112,7 +113,7 @@ class AutomaticRollback:
                 champion=champion,
                 previous=previous,
                 figure=_sentence(watched),
-                prefix=self._prefix,
+                prefix=self._prefix(),
             ),
             run=await run_records.latest(self._database, "rollback"),
         )

@@ -1,6 +1,6 @@
 """What happens next with the words that a person rated in a menu or suggested, in one line."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from bot.answering.vote_adjustment import VoteRules, weigh_votes
 from bot.settings import Settings
@@ -17,8 +17,8 @@ from training.votes.aggregation import MIN_MARGIN
 class NextSteps:
     """Knows which of the votes that a person just cast count, and when the model learns from them."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self._database, self._settings = database, settings
+    def __init__(self, database: Database, settings: Settings, *, prefix: Callable[[], str]) -> None:
+        self._database, self._settings, self._prefix = database, settings, prefix
 
     async def after(self, prediction_id: int, words: Collection[MaskWord], *, weight: float) -> str:
         """Return the line on votes that were just cast by a person who has not opted out.
@@ -51,7 +51,7 @@ class NextSteps:
         if self._settings.word_lists == "off" or self._settings.promotion == "ask":
             return say("rating.next.by_hand")
         if await runs.paused_since(self._database) is not None:
-            return say("rating.next.paused", prefix=self._settings.prefix)
+            return say("rating.next.paused", prefix=self._prefix())
         needed = self._settings.needed_judgements
         if not await has_agreed_words(
             self._database, needed, min_voters=self._settings.needed_voters, min_margin=MIN_MARGIN

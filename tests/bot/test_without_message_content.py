@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from faults.hosted import hosted
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from support.people import Person
-from support.wire import QUERY, Wire
+from support.wire import EPHEMERAL, QUERY, Wire
 
 from bot.sandbox.server import Sandbox
 from bot.texts import say
+from storage import runs
+from storage.runs import PROOF
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 STARTED: list[EventDict] = []  # what the start logged
@@ -76,3 +79,39 @@ async def test_help_does_not_promise_to_read_the_listed_channels(wire: Wire, ann
     (embed,) = (await wire.slash(ann, "help"))["embeds"]
     heard = [one["value"] for one in embed["fields"] if one["name"] == say("help.without_command")]
     assert heard == [say("help.heard")]
+
+
+async def test_refusals_name_the_commands_that_work(wire: Wire, ann: Person) -> None:
+    assert "`/fill no blank here [MASK]`" in (await wire.slash(ann, "fill", text="no blank here"))["content"]
+    async with wire.person("ada") as ada:
+        assert "`/denied add WORD`" in (await wire.slash(ada, "denied", action="add"))["content"]
+
+
+async def test_notices_name_the_commands_that_work(wire: Wire) -> None:
+    database, now = wire.app.database, datetime.now(UTC)
+    champion = wire.app.registry.champion()
+    assert champion is not None
+    proved = await runs.open_run(database, "nightly", started_at=now, champion="v0000", challenger=champion)
+    await runs.finish_run(database, proved, "proving", finished_at=now)
+    moved = await runs.open_run(database, "promote", started_at=now, champion="v0000", challenger=champion)
+    await runs.finish_run(database, moved, "done", finished_at=now, report={"by": PROOF})
+    async with wire.person("ada") as ada:
+        since = ada.mark()
+        assert await wire.app.proof.check() == "promote"
+        told = await ada.wait_for_message(lambda body: "rollback" in str(body), since=since)
+    assert "/rollback" in str(told)
+    assert "!rollback" not in str(told)
+
+
+async def test_the_line_after_a_choice_names_the_command_that_works(wire: Wire, ann: Person) -> None:
+    now = datetime.now(UTC)
+    run = await runs.open_run(
+        wire.app.database, "rollback", started_at=now, champion="v0002", challenger="v0001"
+    )
+    await runs.finish_run(wire.app.database, run, "done", finished_at=now)
+    reply = await wire.slash(ann, "fill", text=QUERY)
+    word = (await wire.row(reply))["candidates"][0]["word"]
+    since = ann.mark()
+    await ann.select(reply, reply["components"][0]["components"][0]["custom_id"], [f"0:{word}"])
+    said = await ann.wait_for_message(lambda body: bool(body["flags"] & EPHEMERAL), since=since)
+    assert "`/resume`" in said["content"]

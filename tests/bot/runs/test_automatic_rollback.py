@@ -59,7 +59,7 @@ class Parts:
             runs=self.runs,
             reports=self.told,
             min_voters=2,
-            prefix="!",
+            prefix=lambda: "!",
         )
 
 

@@ -18,7 +18,7 @@ NEEDS = {"min_voters": 2, "min_judgements": 1, "vote_half_life_days": 36_500}
 async def line(
     database: Database, home: Path, prediction: int, *words: tuple[int, str], weight: float = 1.0, **more: Any
 ) -> str:
-    steps = NextSteps(database, settings_for(home, **{**NEEDS, **more}))
+    steps = NextSteps(database, settings_for(home, **{**NEEDS, **more}), prefix=lambda: "/")
     return await steps.after(prediction, words, weight=weight)
 
 
@@ -65,7 +65,7 @@ async def test_nightly_promotion_is_paused(database: Database, tmp_path: Path, a
     run = await runs.open_run(database, "rollback", started_at=NOON, champion="v0002", challenger="v0001")
     await runs.finish_run(database, run, "done", finished_at=NOON)
     text = await line(database, tmp_path, agreed, SOFT)
-    assert text.endswith("Your votes reach other sentences once nightly promotion is on again (`!resume`).")
+    assert text.endswith("Your votes reach other sentences once nightly promotion is on again (`/resume`).")
 
 
 async def test_a_proof_decides(database: Database, tmp_path: Path, agreed: int) -> None:
