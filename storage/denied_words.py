@@ -6,13 +6,13 @@ A change and its record in the audit trail are one transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from storage.backends.postgres import insert_into
 from storage.backends.retries import retried_if_rolled_back
 from storage.database import Database
-from storage.runs import by_member
-from storage.schema import denied_words, runs
+from storage.runs import by_member, record_decision
+from storage.schema import denied_words
 
 TRIGGER = "denied"  # of its rows in the audit trail
 
@@ -55,15 +55,5 @@ async def change_denied(
         if changed.rowcount < 1:
             return False
         record = {"action": "add" if is_denied else "remove", "word": word, "by": by_member(by)}
-        await connection.execute(
-            insert(runs).values(
-                trigger=TRIGGER,
-                status="done",
-                started_at=now,
-                finished_at=now,
-                as_of=now,
-                champion=champion,
-                report=record,
-            )
-        )
+        await record_decision(connection, TRIGGER, champion=champion, now=now, report=record)
     return True

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, Update, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.backends.retries import retried, retried_if_rolled_back
 from storage.database import Database
@@ -100,10 +101,45 @@ async def finish_run(
     return await note(database, run_id, status=status, finished_at=finished_at, **known)
 
 
+async def record_decision(
+    connection: AsyncConnection,
+    trigger: str,
+    /,
+    *,
+    champion: str | None,
+    now: datetime,
+    report: dict[str, Any] | None = None,
+) -> Run:
+    """Insert the row of a decision that moves no pointer, in the transaction that carries it out."""
+    row = {"trigger": trigger, "status": "done", "champion": champion}
+    times = {"started_at": now, "finished_at": now, "as_of": now}
+    reported = {} if report is None else {"report": report}
+    inserted = insert(runs).values(**row, **times, **reported).returning(*runs.c)
+    return Run(**(await connection.execute(inserted)).one()._mapping)
+
+
+@retried_if_rolled_back
+async def keep_champion(
+    database: Database, run_id: int, *, champion: str | None, now: datetime, report: dict[str, Any]
+) -> Run | None:
+    """Reject the version of a run that passed the gate, and record that. None: it was decided before."""
+    async with database.write() as connection:
+        decided = await connection.execute(_decided(run_id, "rejected"))
+        if decided.rowcount != 1:
+            return None
+        return await record_decision(connection, "keep", champion=champion, now=now, report=report)
+
+
+@retried_if_rolled_back
+async def end_pause(database: Database, *, champion: str | None, now: datetime) -> None:
+    """Record that nightly promotion is resumed, which ends its pause."""
+    async with database.write() as connection:
+        await record_decision(connection, "resume", champion=champion, now=now)
+
+
 async def decide(database: Database, run_id: int, status: Literal["promoted", "rejected"]) -> bool:
     """Record what was decided about a version that passed the gate. False: that was decided before."""
-    is_undecided = (runs.c.id == run_id) & runs.c.status.in_(UNDECIDED)
-    return await database.execute(update(runs).where(is_undecided).values(status=status)) == 1
+    return await database.execute(_decided(run_id, status)) == 1
 
 
 async def open_proof(database: Database) -> Run | None:
@@ -303,6 +339,11 @@ async def repair(
                 .values(status=status, finished_at=now, verdict=verdict)
             )
     return found
+
+
+def _decided(run_id: int, status: Literal["promoted", "rejected"]) -> Update:
+    is_undecided = (runs.c.id == run_id) & runs.c.status.in_(UNDECIDED)
+    return update(runs).where(is_undecided).values(status=status)
 
 
 async def _first(database: Database, statement: Select[Any]) -> Run | None:

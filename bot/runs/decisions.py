@@ -56,12 +56,16 @@ class Decisions:
         """Keep the champion, for good. Returns the run; raises as `promote`."""
         async with self._runs.moving:
             run = await self._waiting(run_id, version)
-            now, report = datetime.now(UTC), {"by": by, "version": version}
-            kept_id = await run_records.open_run(
-                self._database, "keep", started_at=now, champion=self._registry.champion()
+            kept = await run_records.keep_champion(
+                self._database,
+                run_id,
+                champion=self._registry.champion(),
+                now=datetime.now(UTC),
+                report={"by": by, "version": version},
             )
-            await run_records.finish_run(self._database, kept_id, "done", finished_at=now, report=report)
-            await run_records.decide(self._database, run_id, "rejected")
+            if kept is None:  # another process decided meanwhile
+                await self._waiting(run_id, version)
+                raise DecisionError(say("decision.unknown"))
         log.info("model.kept", model_version=run.champion, refused=version, run_id=run_id)
         return run
 

@@ -159,7 +159,8 @@ async def undone_thumbs_of(database: Database, user_id: int) -> list[dict[str, A
 
 def decided_by(user_id: int) -> ColumnElement[bool]:
     """Whether a row of the audit trail records what a person decided as an admin."""
-    return runs.c.trigger.in_(DECISIONS) & (runs.c.report["by"].as_string() == by_member(user_id))
+    is_theirs: ColumnElement[bool] = runs.c.report["by"].as_string() == by_member(user_id)
+    return runs.c.trigger.in_(DECISIONS) & is_theirs
 
 
 async def decisions_of(database: Database, user_id: int) -> list[dict[str, Any]]:

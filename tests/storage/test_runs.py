@@ -22,6 +22,31 @@ async def finished(
     return run_id
 
 
+async def test_keeping_the_champion_is_one_transaction(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted between its two statements, it leaves neither."""
+    run_id = await opened(database, challenger="v0002")
+    await runs.finish_run(database, run_id, "waiting", finished_at=NOON)
+    known = {"champion": "v0001", "now": minutes(1), "report": {"by": "discord:7", "version": "v0002"}}
+
+    async def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "record_decision", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await runs.keep_champion(database, run_id, **known)
+    assert [run.id for run in await runs.undecided(database)] == [run_id]
+    kept = await runs.keep_champion(database, run_id, **known)
+    assert kept is not None
+    assert kept == await runs.latest(database, "keep")
+    assert (kept.status, kept.finished_at, kept.challenger) == ("done", minutes(1), None)
+    assert await runs.undecided(database) == []
+    assert await runs.keep_champion(database, run_id, **known) is None
+    assert await runs.repair(database, champion="v0001", now=minutes(2)) == []
+
+
 async def test_an_open_run_and_what_it_began_with(database: Database) -> None:
     run_id = await opened(database, "retrain")
     run = await runs.get_run(database, run_id)

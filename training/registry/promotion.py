@@ -116,8 +116,7 @@ async def resume(registry: Registry, database: Database, *, now: datetime) -> bo
     """End the pause of nightly promotion. Returns whether it was paused."""
     if await runs.paused_since(database) is None:
         return False
-    run_id = await runs.open_run(database, "resume", started_at=now, champion=registry.champion())
-    await runs.finish_run(database, run_id, "done", finished_at=now)
+    await runs.end_pause(database, champion=registry.champion(), now=now)
     return True
 
 
