@@ -4,13 +4,20 @@ import sqlite3
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import AdaptedConnection, Connection
+from sqlalchemy import Connection
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
+from storage.backends import sqlite_driver
 
 BUSY_TIMEOUT_MS = 15_000
 CHECKPOINT_TIMEOUT_MS = 500  # waits for readers while writers wait for it
 APPLICATION_ID = 0x66_69_6C_6C  # "fill": identifies the file, also to `file`
 NO_PATH = (":", "file:")  # `:memory:` and SQLite URIs
+BEGIN = "sqlite_begin"  # execution option: the statement that begins a transaction
+FOR_WRITING = {
+    BEGIN: "BEGIN IMMEDIATE"
+}  # takes the write lock: upgrading a read lock can fail without waiting
+FOR_ONE_STATEMENT = {BEGIN: ""}  # it is a transaction by itself
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
@@ -47,15 +54,9 @@ def prepare(connection: Any, _record: object) -> None:
 
 
 def begin(connection: Connection) -> None:
-    """Take the write lock up front: upgrading a read lock later can fail without waiting."""
-    writes = connection.get_execution_options().get("fillbot_writes", False)
-    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
-    try:
-        # Straight to the driver: a cursor would take three round trips to its thread instead of one.
-        driver.run_async(lambda aiosqlite: aiosqlite.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
-    except BaseException:  # a cancelled task: its transaction begins all the same
-        connection.invalidate()
-        raise
+    """Begin a transaction with the next statement, as the execution option `BEGIN` says."""
+    driver = cast(sqlite_driver.Connection, connection.connection.dbapi_connection)
+    driver.begin(connection.get_execution_options().get(BEGIN, "BEGIN"))
 
 
 def _primary_code(error: BaseException | None) -> int:
