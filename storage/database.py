@@ -12,9 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Executable, Row, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -24,15 +21,16 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from storage.backends import postgres, sqlite
 from storage.backends.retries import retried, retrying
 from storage.backends.sqlite import APPLICATION_ID, BUSY_TIMEOUT_MS, CHECKPOINT_TIMEOUT_MS, is_damage
+from storage.backends.sqlite_driver import driver
 from storage.errors import (
     DatabaseDamagedError,
     DatabaseDriverError,
     DatabaseLostError,
     DatabaseServerError,
-    DatabaseTooNewError,
     DatabaseUnavailableError,
     DatabaseUrlError,
 )
+from storage.migrations.upgrade import upgrade
 
 AnyRow = Row[*tuple[Any, ...]]
 CLOSE_TIMEOUT_S, CLOSE_POLL_S = 5.0, 0.005
@@ -75,13 +73,12 @@ class Database:
         try:
             async with database.write() as connection:
                 await postgres.lock(connection, postgres.MIGRATION_LOCK)
-                await connection.run_sync(_migrate)
+                await connection.run_sync(_prepare_file)
+                await connection.run_sync(upgrade, database.where)
                 if not is_copy_target:
                     await postgres.accept_copy(connection)
-        except BaseException as error:
+        except BaseException:
             await database.close()
-            if isinstance(error, CommandError):
-                raise DatabaseTooNewError(database.where) from error
             raise
         return database
 
@@ -124,7 +121,7 @@ class Database:
             DatabaseUnavailableError: The database cannot be written (read-only, full, locked for too long).
         """
         async with self._writing, self._connected() as session:
-            await session.connection.execution_options(fillbot_writes=True)
+            await session.connection.execution_options(**sqlite.FOR_WRITING)
             async with session.connection.begin():
                 yield session.connection
                 session.is_committing = True
@@ -132,8 +129,9 @@ class Database:
     @retried
     async def fetch(self, query: Executable, parameters: Any = None) -> Sequence[AnyRow]:
         """Return the rows of one query. Raises as `read`."""
-        async with self.read() as connection:
-            return (await connection.execute(query, parameters)).all()
+        async with self._connected() as session:
+            await session.connection.execution_options(**sqlite.FOR_ONE_STATEMENT)
+            return (await session.connection.execute(query, parameters)).all()
 
     async def fetch_first(self, query: Executable) -> AnyRow | None:
         """Return the first row of one query; None if it has no rows. Raises as `read`."""
@@ -243,7 +241,7 @@ def _engine_of(url: URL) -> AsyncEngine:
         return create_async_engine(url, **options, **postgres.engine_options())
     if url.get_backend_name() != "sqlite":
         raise ArgumentError("expected SQLite or PostgreSQL")
-    engine = create_async_engine(url, **options)
+    engine = create_async_engine(url, module=driver(), **options)
     event.listen(engine.sync_engine, "connect", sqlite.prepare)
     event.listen(engine.sync_engine, "begin", sqlite.begin)
     return engine
@@ -264,11 +262,7 @@ def _prepared_location(url: URL) -> str:
     return where
 
 
-def _migrate(connection: Connection) -> None:
+def _prepare_file(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         # This always writes, so that a read-only file is refused now instead of at the first vote.
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    config = Config()
-    config.set_main_option("script_location", "storage:migrations")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

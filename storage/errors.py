@@ -49,7 +49,8 @@ class SourceExistsError(StorageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"Judgements were already imported as {name}. Choose another name, or undo that import first."
+            f"Judgements were already imported as {name}. Choose another name, or undo the earlier import "
+            "first."
         )
 
 

@@ -25,7 +25,8 @@ JUDGED = ("promoted", "rejected", *UNDECIDED)  # statuses of runs that reached a
 PROOF = "votes in a proof"  # who decided, at the end of a proof
 INTERRUPTED = Sentence("it was interrupted: the process ended before the run did")
 POINTER_MOVES = ("rollback", "promote", "withdrawal")  # triggers that move the champion pointer without a run
-DECISIONS = (*POINTER_MOVES, "resume", "keep", "denied")  # triggers of rows that are no run
+VERDICT_AT = "verdict_at"  # key of a report: channel and message of a verdict with buttons
+DECISIONS = (*POINTER_MOVES, "resume", "keep", "denied", "preferred")  # triggers of rows that are no run
 REPEATS = "repeats"  # in the report of a skipped run: the run that it would have repeated
 
 
@@ -157,17 +158,23 @@ async def end_proofs(
     return await database.execute(statement.values(status=status))
 
 
+async def promotion_of(database: Database, version: str) -> Run | None:
+    """Return the newest row that made a version champion without a run; None if only a run did."""
+    statement = select(runs).where(
+        runs.c.challenger == version, runs.c.status == "done", runs.c.trigger.in_(POINTER_MOVES)
+    )
+    return await _first(database, statement.order_by(runs.c.id.desc()).limit(1))
+
+
 async def proof_of(database: Database, version: str) -> Run | None:
     """Return the run whose proof made a version champion; None if it became champion otherwise."""
-    moved = select(runs).where(runs.c.challenger == version, runs.c.status.in_(("promoted", "done")))
-    promotion = await _first(
-        database, moved.where(runs.c.trigger.in_(POINTER_MOVES)).order_by(runs.c.id.desc()).limit(1)
-    )
+    promotion = await promotion_of(database, version)
     if promotion is None or (promotion.report or {}).get("by") != PROOF:
         return None
-    return await _first(
-        database, moved.where(runs.c.trigger.not_in(DECISIONS)).order_by(runs.c.id.desc()).limit(1)
+    statement = select(runs).where(
+        runs.c.challenger == version, runs.c.status == "promoted", runs.c.trigger.not_in(DECISIONS)
     )
+    return await _first(database, statement.order_by(runs.c.id.desc()).limit(1))
 
 
 def failure(reason: TranslatableError | str) -> dict[str, Any]:
@@ -203,6 +210,24 @@ async def run_if_open(database: Database, run_id: int, action: Callable[[], None
         if not has_acted:
             raise
     return True
+
+
+@retried_if_rolled_back
+async def note_verdict(database: Database, run_id: int, place: tuple[int, int]) -> None:
+    """Record where the verdict with buttons was posted: channel and message; only of an undecided run."""
+    async with database.write() as connection:
+        is_undecided = (runs.c.id == run_id) & runs.c.status.in_(UNDECIDED)
+        row = (await connection.execute(select(runs.c.report).where(is_undecided).with_for_update())).first()
+        if row is not None:
+            report = {**(row.report or {}), VERDICT_AT: list(place)}
+            await connection.execute(update(runs).where(is_undecided).values(report=report))
+
+
+async def verdict_of(database: Database, run_id: int) -> tuple[int, int] | None:
+    """Return the channel and the message of a run's verdict; None if they are unknown."""
+    run = await get_run(database, run_id)
+    place = (run.report or {}).get(VERDICT_AT) if run is not None else None
+    return None if place is None else (int(place[0]), int(place[1]))
 
 
 async def get_run(database: Database, run_id: int) -> Run | None:

@@ -205,6 +205,13 @@ denied_words = Table(  # of the team, in addition to the shipped list; `runs` re
     Column("denied_at", UtcDateTime, nullable=False),
 )
 
+preferred_words = Table(  # of the team; `runs` records who changed them
+    "preferred_words",
+    metadata,
+    Column("word", TEXT, primary_key=True),  # in lower case
+    Column("preferred_at", UtcDateTime, nullable=False),
+)
+
 announcements = Table(  # outbox: a row is deleted once Discord has accepted its message
     "announcements",
     metadata,

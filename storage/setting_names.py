@@ -4,7 +4,9 @@ NAMES = frozenset(
     {
         "DISCORD_TOKEN",
         "FILLBOT_ADMIN_ROLE_IDS",
+        "FILLBOT_ALLOW_WEAK_BASE",
         "FILLBOT_BASE_MODEL",
+        "FILLBOT_CORPUS_LANGUAGE",
         "FILLBOT_DATABASE_URL",
         "FILLBOT_DATA_DIR",
         "FILLBOT_DEVICE",

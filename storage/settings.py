@@ -115,7 +115,7 @@ def _reject_misspelled(found: dict[str, str], warn: Callable[[str], None]) -> No
     for name in sorted(given - known):
         near, is_ours = variables.setting_meant(name, NAMES), name.startswith("FILLBOT")
         if near and (is_ours or near not in given):  # names of other programs often resemble one that is set
-            raise SettingsError(f"{name} is not a setting; did you mean {near}")
+            raise SettingsError(f"{name} is not a setting (did you mean {near}?)")
         if is_ours:
             warn(f"{name} is not a setting of fillbot and is ignored. See .env.example.")
 

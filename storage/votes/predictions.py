@@ -134,6 +134,13 @@ async def attach_messages(database: Database, messages: Mapping[int, int]) -> No
     await database.execute(statement, rows)
 
 
+async def adopt_message(database: Database, prediction_id: int, message_id: int) -> bool:
+    """Store the reply of a prediction, if none is stored yet. Returns whether it was stored."""
+    is_missing = predictions.c.message_id.is_(None), predictions.c.deleted_at.is_(None)
+    statement = update(predictions).where(predictions.c.id == prediction_id, *is_missing)
+    return bool(await database.execute(statement.values(message_id=message_id)))
+
+
 @retried
 async def detach_reply(database: Database, message_id: int, *, now: datetime) -> bool:
     """Detach a reply from its prediction, which counts as deleted, so that the reply can show another one.
@@ -234,10 +241,10 @@ async def votes_until(
     database: Database,
     as_of: datetime,
     *,
-    hashes: tuple[str | None, str | None] = (None, None),
+    is_ordered: bool = True,
     chunk_rows: int = 50_000,
 ) -> AsyncIterator[dict[str, tuple[Any, ...]]]:
-    """Read the votes cast up to `as_of` that count, with their queries, oldest first, in chunks by column.
+    """Read the votes cast up to `as_of` that count, with their queries, in chunks by column.
 
     The columns are those of `Vote`, then weight, query, query_hash, score, adjusted and model_version.
     `score` is None for a suggested word that was not offered; `adjusted` is true if votes had changed the
@@ -246,7 +253,7 @@ async def votes_until(
     Args:
         database: The database.
         as_of: The time of the newest vote.
-        hashes: Half-open range of query hashes; None means unbounded.
+        is_ordered: Whether the oldest come first; else they come as the database reads them fastest.
         chunk_rows: The maximum size of a chunk.
     """
     of_prediction = candidates.c.prediction_id == votes.c.prediction_id
@@ -266,13 +273,9 @@ async def votes_until(
         )
         .join(predictions, predictions.c.id == votes.c.prediction_id)
         .where(votes.c.cast_at <= as_of, is_opted_in(votes.c.voter_id))
-        .order_by(*OLDEST_FIRST)
     )
-    first, beyond = hashes
-    if first is not None:
-        statement = statement.where(predictions.c.query_hash >= first)
-    if beyond is not None:
-        statement = statement.where(predictions.c.query_hash < beyond)
+    if is_ordered:
+        statement = statement.order_by(*OLDEST_FIRST)
     async with database.read() as connection:
         result = await connection.stream(statement)
         async for rows in result.partitions(chunk_rows):

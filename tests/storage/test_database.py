@@ -11,7 +11,9 @@ from pathlib import Path
 import aiosqlite
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -20,6 +22,7 @@ from support.databases import of_sqlite, url_for
 
 from storage.database import Database
 from storage.errors import DatabaseTooNewError, DatabaseUnavailableError, DatabaseUrlError
+from storage.migrations.upgrade import newest_revision
 from storage.schema import candidates, metadata, people, predictions, votes
 
 
@@ -88,7 +91,7 @@ async def test_votes_from_before_weights_have_the_default_one(database_url: str)
     prediction_id = await ask(database)
     await vote(database, prediction_id, "cheap", 1, by=7)
     async with database.write() as connection:  # as revision 0008 left it
-        for table in ("model_versions", "undone_thumbs", "sources", "denied_words"):
+        for table in ("model_versions", "undone_thumbs", "sources", "denied_words", "preferred_words"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE candidates DROP COLUMN model_version"))
         await connection.execute(text("DROP INDEX ix_predictions_author_id"))
@@ -116,6 +119,28 @@ async def test_a_database_of_a_newer_revision_is_refused_and_untouched(database_
     async with engine.begin() as connection:
         assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     await engine.dispose()
+
+
+def test_the_newest_revision_is_the_last_of_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+@of_sqlite
+async def test_a_database_with_the_newest_schema_opens_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'fillbot.db'}"
+    await (await Database.open(url)).close()
+    opening = (
+        "import asyncio, sys\n"
+        "from storage.database import Database\n"
+        "async def main():\n"
+        f"    await (await Database.open({url!r})).close()\n"
+        "asyncio.run(main())\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", opening)
+    assert await process.wait() == 0
 
 
 @of_sqlite

@@ -133,7 +133,7 @@ def test_a_line_means_what_a_shell_would_read(line: str, home: str, monkeypatch:
             "FILLBOT_DATABASE_URL=postgres://me:s3cr@et@db/x\n",
             "FILLBOT_DATABASE_URL: the user name or password contains",
         ),
-        ("FILLBOT_HOEM=x\n", "FILLBOT_HOEM is not a setting; did you mean FILLBOT_HOME"),
+        ("FILLBOT_HOEM=x\n", "FILLBOT_HOEM is not a setting (did you mean FILLBOT_HOME?)"),
         ("FILBOT_HOME=x\n", "did you mean FILLBOT_HOME"),
         ("FILLBOT-HOME=x\n", "did you mean FILLBOT_HOME"),
         ("FILLBOT_NIGHTLY=x\n", "did you mean FILLBOT_NIGHTLY_AT"),
@@ -154,7 +154,7 @@ def test_ambiguous_lines_are_refused(content: str, said: str) -> None:
 
 def test_a_misspelt_variable_of_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILLBOT_DATA_DRI", "/srv")
-    with pytest.raises(SettingsError, match="DATA_DRI is not a setting; did you mean FILLBOT_DATA_DIR"):
+    with pytest.raises(SettingsError, match=r"DATA_DRI is not a setting \(did you mean FILLBOT_DATA_DIR"):
         load(Settings)
 
 

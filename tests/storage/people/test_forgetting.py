@@ -11,12 +11,12 @@ from support.ballots import NOON, QUERY, ask, minutes, vote
 from support.databases import migrate_to, of_sqlite
 
 from storage.database import Database
-from storage.denied_words import change_denied
 from storage.errors import DatabaseUnavailableError
 from storage.people import forgetting, privacy
 from storage.people.forgetting import Erased, Request
 from storage.runs import by_member, finish_run, get_run, open_run
 from storage.schema import candidates, metadata, people, predictions, undone_thumbs, votes
+from storage.team_words import change_word
 from storage.votes.consensus import store_reliabilities
 from storage.votes.reactions import ThumbAdded, ThumbsUndone, apply_thumbs
 
@@ -51,6 +51,7 @@ def test_every_column_that_may_hold_a_person_or_a_text_is_known_here() -> None:
             "votes.word",
             "votes.thumbs",
             "denied_words.word",
+            "preferred_words.word",
             "sources.name",
             "sources.voter_id",
             "undone_thumbs.voter_id",
@@ -223,7 +224,7 @@ async def test_deleted_queries_are_removed_from_the_reports_of_runs(database: Da
 
 async def test_decisions_of_an_admin_stay_without_the_name(database: Database) -> None:
     for by in (ANN, BOB):
-        await change_denied(database, f"ugly{by}", is_denied=True, by=by, champion="v0001", now=NOON)
+        await change_word(database, "denied", f"ugly{by}", is_added=True, by=by, champion="v0001", now=NOON)
     assert await forgetting.preview(database, ANN) == await forget(database) == Erased(decisions=1)
     anns, bobs = [await get_run(database, run_id) for run_id in (1, 2)]
     assert anns is not None

@@ -4,11 +4,11 @@ from sqlalchemy import select, text
 from support.ballots import NOON, QUERY, ask, minutes, vote
 
 from storage.database import Database
-from storage.denied_words import change_denied
 from storage.people import privacy
 from storage.people.privacy import PersonSummary
 from storage.runs import end_open_training, finish_run, note, open_run
 from storage.schema import people
+from storage.team_words import change_word
 from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 
@@ -83,8 +83,8 @@ async def test_runs_since_are_those_that_read_votes(database: Database) -> None:
 
 
 async def test_decisions_of_an_admin_are_theirs_alone(database: Database) -> None:
-    await change_denied(database, "ugly", is_denied=True, by=ANN, champion="v0001", now=NOON)
-    await change_denied(database, "drab", is_denied=True, by=BOB, champion="v0001", now=NOON)
+    await change_word(database, "denied", "ugly", is_added=True, by=ANN, champion="v0001", now=NOON)
+    await change_word(database, "denied", "drab", is_added=True, by=BOB, champion="v0001", now=NOON)
     run_id = await open_run(database, "nightly", started_at=NOON, champion="v0001")
     await finish_run(database, run_id, "rejected", finished_at=NOON)
     (one,) = await privacy.decisions_of(database, ANN)
@@ -116,6 +116,7 @@ async def test_without_a_stored_time_a_voter_is_counted_since_their_oldest_vote(
             "model_versions",
             "undone_thumbs",
             "denied_words",
+            "preferred_words",
             "sources",
         ):
             await connection.execute(text(f"DROP TABLE {table}"))

@@ -101,6 +101,15 @@ async def test_a_reply_without_votes_can_show_another_prediction(database: Datab
     assert await feedback.prediction_of_message(database, MESSAGE + 1) is None
 
 
+async def test_a_message_is_adopted_only_where_none_is_stored(database: Database) -> None:
+    """A look at the channel may find a message while the reply is still being sent."""
+    prediction = await ask(database)
+    assert await feedback.adopt_message(database, prediction, MESSAGE)
+    assert await feedback.prediction_of_message(database, MESSAGE) == prediction
+    assert not await feedback.adopt_message(database, prediction, MESSAGE + 1)
+    assert await feedback.prediction_of_message(database, MESSAGE + 1) is None
+
+
 async def test_a_reply_that_was_voted_on_keeps_its_prediction(database: Database) -> None:
     prediction = await ask(database, message_id=MESSAGE)
     await cast(database, 1)
