@@ -1,4 +1,4 @@
-"""Generates labelled sentences from the patterns in `patterns/*.yaml` and the words in `words/`.
+"""Generates labelled sentences from the patterns and word lists of the corpus's language.
 
 A pattern file is a list of groups. Each has a `topic` (the subject of its sentences), a `sentiment`, an
 optional `weight` that applies to each of its patterns, and its `patterns`, one per line, in the language of
@@ -14,14 +14,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
+from training.corpus.language import language
 from training.corpus.lexicon import CorpusError, load_lexicon
 from training.corpus.templates import Template, TemplateCompiler
 from training.corpus.yaml_files import read_yaml
 from training.progress import NO_PROGRESS, Progress
 
-PATTERNS_DIR = Path(__file__).parent / "patterns"
-# Only the starter learns these: a base model knows such English, and nights have nothing to teach it.
-STARTER_PATTERNS_DIR = PATTERNS_DIR / "starter"
 MASK = "[MASK]"
 TEST_ONE_IN = 10  # patterns; generated test sentences come from these alone
 ADVANCE_EVERY = 500  # sentences
@@ -90,9 +88,18 @@ class Pattern:
         return "test" if int(digest[:8], 16) % TEST_ONE_IN == 0 else "train"
 
 
+def load_patterns(*, starter: bool = False) -> tuple[Pattern, ...]:
+    """Read the patterns of the corpus's language. Cached; the first call takes about 20 ms.
+
+    Args:
+        starter: Read those that only the starter learns: a base model knows such sentences, and nights have
+            nothing to teach it.
+    """
+    return _read_patterns(language().starter_patterns if starter else language().patterns)
+
+
 @functools.cache
-def load_patterns(folder: Path = PATTERNS_DIR) -> tuple[Pattern, ...]:
-    """Read all pattern files of a folder. Cached; the first call takes about 20 ms."""
+def _read_patterns(folder: Path) -> tuple[Pattern, ...]:
     patterns = []
     for path in sorted(folder.glob("*.yaml")):
         for group in read_yaml(path):
@@ -105,21 +112,21 @@ def load_patterns(folder: Path = PATTERNS_DIR) -> tuple[Pattern, ...]:
 
 
 @functools.cache
-def _load_templates(folder: Path) -> dict[str, Template]:
+def _load_templates(patterns: tuple[Pattern, ...]) -> dict[str, Template]:
     compiler = TemplateCompiler(load_lexicon())
-    return {pattern.id: compiler.compile(pattern.text) for pattern in load_patterns(folder)}
+    return {pattern.id: compiler.compile(pattern.text) for pattern in patterns}
 
 
 def select_patterns(
-    *, topics: Collection[str] | None = None, split: Split | None = None, folder: Path = PATTERNS_DIR
+    *, topics: Collection[str] | None = None, split: Split | None = None, starter: bool = False
 ) -> list[Pattern]:
     """Return the patterns whose topic starts with one of `topics`, on one side of the split.
 
     Raises:
         UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
-    patterns = load_patterns(folder)
-    if topics is not None:
+    patterns = load_patterns(starter=starter)
+    if topics is not None and patterns:
         known = {pattern.topic for pattern in patterns}
         patterns = tuple(pattern for pattern in patterns if pattern.topic.startswith(tuple(topics)))
         if not patterns:
@@ -133,7 +140,7 @@ def generate(
     seed: int,
     topics: Collection[str] | None = None,
     split: Split | None = None,
-    folder: Path = PATTERNS_DIR,
+    starter: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> list[GeneratedSentence]:
     """Generate sentences; deterministic in the arguments.
@@ -143,17 +150,20 @@ def generate(
         seed: Seed of the choice of patterns and words.
         topics: Prefixes of the topics to use ("complaint", "negation_never"); None for all.
         split: "train" leaves out the test patterns, "test" uses only them, None uses all.
-        folder: Folder of the pattern files.
+        starter: Use the patterns that only the starter learns.
         progress: Advanced with the sentences.
 
     Returns:
-        `count` sentences, without repetitions unless the patterns have too few variants.
+        `count` sentences, without repetitions unless the patterns have too few variants; none in a language
+        without patterns.
 
     Raises:
         UnknownTopicError: No pattern's topic starts with any of `topics`.
     """
-    patterns = select_patterns(topics=topics, split=split, folder=folder)
-    templates = _load_templates(folder)
+    patterns = select_patterns(topics=topics, split=split, starter=starter)
+    if not patterns:
+        return []
+    templates = _load_templates(load_patterns(starter=starter))
     cumulative = list(accumulate(pattern.weight for pattern in patterns))
     rng = random.Random(seed)  # noqa: S311 — for choosing words, not for secrets
     sentences: list[GeneratedSentence] = []

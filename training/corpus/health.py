@@ -14,6 +14,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from training.corpus import sources
 from training.corpus.cleaning import duplicate_key
 from training.corpus.csv import rows
+from training.corpus.language import language
 from training.corpus.readers import find_files
 from training.corpus.sentences import stop_words
 
@@ -31,7 +32,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class SentimentShares:
-    """Shares of the rated texts, which add up to 1, and their number; all 0 without texts."""
+    """Shares of the rated texts, which add up to 1, and their number; all 0 if none is rated."""
 
     positive: float
     neutral: float
@@ -120,7 +121,7 @@ def _cells(file: rows.CsvFile, source: sources.CsvSource) -> Iterator[str]:
 
 def _sentiment(texts: Sequence[str]) -> SentimentShares:
     sample = random.Random(0).sample(texts, min(len(texts), MAX_RATED))  # noqa: S311 — a sample, no secret
-    if not sample:
+    if not sample or language().code != "en":  # VADER knows English alone
         return SentimentShares(0.0, 0.0, 0.0, 0)
     rater = SentimentIntensityAnalyzer()
     scores = np.array([rater.polarity_scores(text[:MAX_RATED_CHARS])["compound"] for text in sample])

@@ -1,4 +1,4 @@
-"""The word lists of the generated sentences, from `words/*.yaml`.
+"""The word lists of the generated sentences, from the folder `words/` of a language.
 
 The items of a list are separated by commas. A list under `ranked` is sorted from the most to the least usual
 word, and the probability of a word falls with its rank. Under `led` the first word is drawn half of the time,
@@ -10,7 +10,6 @@ the others by rank. The items of a list under `even` are equally likely.
     └── UnknownTopicError  no pattern has that topic (generator.py)
 """
 
-import functools
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,9 +18,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from training.corpus.language import cached_by_language, language
 from training.corpus.yaml_files import read_yaml
 
-WORDS_DIR = Path(__file__).parent / "words"
 RANK_OFFSET = 1.0  # rank i (from 0) has weight 1 / (i + 1): the first of 25 words is drawn 26 % of the time
 MAX_REDRAWS = 12  # attempts to find a word that the sentence does not contain yet
 
@@ -37,7 +36,7 @@ class WordFileError(CorpusError):
     """A word file is invalid."""
 
     def __init__(self, where: str, *, problem: str) -> None:
-        super().__init__(f"{where}: {problem}. Correct the file under {WORDS_DIR.name}/ and try again.")
+        super().__init__(f"{where}: {problem}. Correct the file under words/ and try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,11 @@ class ProductGroup:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product in its existing forms: a shoe, shoes; trousers (no singular); sportswear (mass only)."""
+    """A product in its existing forms: a shoe, shoes; trousers (no singular); sportswear (mass only).
+
+    Attributes:
+        gender: Of the singular, in languages with genders: `m`, `f` or `n`; else empty.
+    """
 
     singular: str | None
     plural: str | None
@@ -105,6 +108,7 @@ class Product:
     group: ProductGroup
     weight: float
     singular_weight: float
+    gender: str = ""
 
     def form(self, form: Form) -> str | None:
         """Return the product's name in one form, or None if that does not exist."""
@@ -204,6 +208,7 @@ def _read_products(
         ranks = _ranks(len(items))
         for item, rank in zip(items, ranks, strict=True):
             singular, slash, plural = item.partition("/")
+            singular, _, gender = singular.partition(":")
             weight = float(entry.get("weight", 1)) * rank / sum(ranks)
             yield Product(
                 singular=singular if slash and singular else None,
@@ -212,6 +217,7 @@ def _read_products(
                 group=group,
                 weight=weight,
                 singular_weight=weight * float(entry.get("singular", 1)),
+                gender=gender if slash else "",
             )
 
 
@@ -226,19 +232,24 @@ def _read_lists(folder: Path) -> dict[str, WordList]:
     return lists
 
 
-@functools.cache
+@cached_by_language
 def load_lexicon() -> Lexicon:
-    """Read all word files. Cached; the first call takes about 20 ms.
+    """Read all word files of the corpus's language. Cached; the first call takes about 20 ms.
+
+    Without word files, every list is empty.
 
     Raises:
         WordFileError: A file names an unknown aspect or part, or lists a word twice.
     """
-    aspects = _read_aspects(WORDS_DIR / "products" / "aspects.yaml")
-    parts = _read_parts(WORDS_DIR / "products" / "parts.yaml")
-    path = WORDS_DIR / "products" / "products.yaml"
+    if not language().has_words:
+        return Lexicon({}, {}, (), {})
+    folder = language().words
+    aspects = _read_aspects(folder / "products" / "aspects.yaml")
+    parts = _read_parts(folder / "products" / "parts.yaml")
+    path = folder / "products" / "products.yaml"
     content = read_yaml(path)
     return Lexicon(
-        lists=_read_lists(WORDS_DIR),
+        lists=_read_lists(folder),
         aspects=aspects,
         products=tuple(_read_products(path, content["groups"], aspects, parts)),
         aliases={
@@ -248,7 +259,7 @@ def load_lexicon() -> Lexicon:
     )
 
 
-@functools.cache
+@cached_by_language
 def wanted_words() -> frozenset[str]:
     """Return all positive words of the lexicon's aspects, in lower case."""
     return frozenset(
@@ -256,7 +267,7 @@ def wanted_words() -> frozenset[str]:
     )
 
 
-@functools.cache
+@cached_by_language
 def unwanted_words() -> frozenset[str]:
     """Return all negative words of the lexicon's aspects that are positive in none, in lower case."""
     bad = {word.lower() for aspect in load_lexicon().aspects.values() for word in aspect.negative.words}

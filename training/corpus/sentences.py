@@ -1,11 +1,10 @@
-"""Splits English text into sentences, and decides which ones are suitable for the corpus. Pure."""
+"""Splits text into sentences, and decides which ones are suitable for the corpus. Pure."""
 
-import functools
 import re
-from pathlib import Path
 
 from storage.files.text import read_words
 from storage.people.personal_data import find_personal_data
+from training.corpus.language import cached_by_language, grammar, language
 
 MIN_WORDS = 2
 MAX_WORDS = 80
@@ -19,23 +18,7 @@ SHORT = f"sentences of fewer than {MIN_WORDS} words"
 LONG = f"sentences of more than {MAX_WORDS} words or {MAX_CHARS} characters"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Abbreviations that never end a sentence; not before a number; not before a lower-case letter.
-# After an acronym ("U.S.") or an initial ("R.") a sentence starts only with one of the usual first words.
 # NLTK, the only splitter among the installed libraries, needs a downloaded model.
-NEVER_LAST = _words("mr mrs ms dr prof st mt vs approx e.g i.e eg ie fig vol gen capt sgt feat ca")
-NOT_BEFORE_NUMBERS = _words("no nr nos p pp art est jan feb mar apr jun jul aug sep sept oct nov dec")
-NOT_BEFORE_SMALL = _words(
-    "inc ltd co corp jr sr etc oz lb lbs in ft yd cm mm kg min max incl excl dept a.m p.m usd tel"
-)
-FIRST_WORDS = _words(
-    """the this that these those it its it's they their there we our you your he she his her i i'm i've my a
-    an and but so if when while after before in on at for from with as not no now then also just very great
-    good nike what why how who"""
-)
 NAMES_WITH_PERIODS = frozenset({"fly.by"})  # "Nike Fly.By Mid"
 DOMAINS = frozenset({"com", "net", "org", "io", "co"})
 
@@ -43,7 +26,7 @@ _NEAR = 64  # characters of context on each side of a mark, so that the time sta
 _END = re.compile(r"(?<![.!?…])(?P<marks>[.!?…]++)(?P<closers>[\"'”’)\]»]*+)(?P<gap>\s*+)(?=\S)")
 _ORPHANS = ",;:.…)!? "  # marks that cannot begin a sentence
 _OPENERS = "\"'“‘([«"
-_FUSED_START = re.compile(r"[\"“(]?(?:[A-Z][a-z'’]|[AI]\s|[A-Z]{2,}['’\s]|[A-Z]{3})")
+_FUSED_START = re.compile(r"[\"“(]?(?:[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]|[AI]\s|[A-Z]{2,}['’\s]|[A-Z]{3})")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _INITIAL = re.compile(r"[A-Z]\.")
 _WORD = re.compile(r"\w*[^\W\d_]\w*(?:['’-]\w+)*")
@@ -104,17 +87,21 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
 
 def _is_period(word: str, *, alone: bool, after: str, opening: str) -> bool:
     """Whether a single period followed by a space ends a sentence."""
-    lower = word.lower()
+    rules, lower = grammar(), word.lower()
     following = after.split(maxsplit=1)[0]
     first = following.strip(_OPENERS + ".,!?:;)").lower().replace("’", "'")
-    if lower in NEVER_LAST or (alone and word.isdigit()):  # "1. Open the box."
+    if lower in rules.never_last or (alone and word.isdigit()):  # "1. Open the box."
         return False
-    if lower in NOT_BEFORE_NUMBERS and opening.isdigit():
+    if lower in rules.not_before_numbers and opening.isdigit():
         return False
-    if opening.islower() and (lower in NOT_BEFORE_SMALL or _ACRONYM.fullmatch(lower) or len(lower) == 1):
+    if opening.islower() and (
+        lower in rules.not_before_small or _ACRONYM.fullmatch(lower) or len(lower) == 1
+    ):
         return lower == "i"
-    if lower not in NOT_BEFORE_SMALL and (_ACRONYM.fullmatch(word) or (len(word) == 1 and word.isupper())):
-        return word == "I" or (first in FIRST_WORDS and not _INITIAL.fullmatch(following))
+    if lower not in rules.not_before_small and (
+        _ACRONYM.fullmatch(word) or (len(word) == 1 and word.isupper())
+    ):
+        return word == "I" or (first in rules.first_words and not _INITIAL.fullmatch(following))
     return True
 
 
@@ -133,7 +120,7 @@ def _is_end_without_space(word: str, marks: str, after: str) -> bool:
     return _FUSED_START.match(after) is not None
 
 
-@functools.cache
+@cached_by_language
 def stop_words() -> frozenset[str]:
     """Read the words that every text has, whatever its topic. Lower case."""
-    return frozenset(read_words(Path(__file__).with_name("stop_words.txt")))
+    return frozenset(read_words(language().stop_words) if language().stop_words.exists() else ())

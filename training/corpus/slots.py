@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from training.corpus.language import grammar
 from training.corpus.lexicon import MAX_REDRAWS, Aspect, Form, Part, Polarity, Product, WordList
 
 _ARTICLE = re.compile(r"\b([Aa])n? $")
@@ -47,6 +48,10 @@ class SentenceState:
     def agreement(self, plural: str, singular: str) -> str:
         """Choose the form of a verb or pronoun that agrees with the product."""
         return plural if self.products[MAIN].plural else singular
+
+    def gendered(self, words: Mapping[str, str]) -> str:
+        """Choose the form of an article or pronoun by the gender of the product."""
+        return words[self.products[MAIN].gender]
 
     def part_word(self, kind: str) -> str:
         """Name a part of the product (`part`, `parts`), or draw a `fault` or `strength` of it."""
@@ -92,7 +97,8 @@ def append_words(text: str, following: str) -> str:
     """Append words to a sentence, and correct the article before them and their capital."""
     if not following:
         return text
-    if text[-2:] in ("a ", "A ", "n ") and (article := _ARTICLE.search(text)):
+    may_end_in_article = text[-2:] in ("a ", "A ", "n ") and grammar().has_a_and_an
+    if may_end_in_article and (article := _ARTICLE.search(text)):
         text = text[: article.start()] + article[1] + ("n " if starts_with_vowel_sound(following) else " ")
     if not text or text.endswith((". ", "! ", "? ")):
         following = following[0].upper() + following[1:]

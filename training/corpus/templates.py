@@ -6,6 +6,7 @@
     {products:tops}    only from that group or family; several as {products:tops|bags}
     {products#2}       a second, different product; every other mention is the same product
     {are/is}           agrees with the product: plural form / singular form
+    {der/die/das}      agrees with the gender of the product's singular: masculine / feminine / neuter form
     {part}, {parts}    a part of the product; {fault} and {strength} are words that fit it
     {comfort:+}        a word of the aspect's positive polarity, {comfort:-} of the negative one
     {attribute:+}      a word of any aspect that applies to the product, a new aspect each time
@@ -28,6 +29,7 @@ from training.corpus.slots import MAIN, Piece, SentenceState, append_words
 _CHOICE = "{="
 _SLOT = re.compile(r"\{(?P<name>[a-z_]+)(?:#(?P<label>\w+))?(?::(?P<option>[a-z_|]+|[+-]))?\}")
 _AGREEMENT = re.compile(r"\{(?P<plural>[^{}/]+)/(?P<singular>[^{}/]+)\}")
+_GENDERED = re.compile(r"\{(?P<m>[^{}/]+)/(?P<f>[^{}/]+)/(?P<n>[^{}/]+)\}")
 _WORD = re.compile(r"[\w'-]+")
 _PART_SLOTS = ("part", "parts", "fault", "strength")
 _FORMS: Mapping[str, tuple[Form, ...]] = {
@@ -131,6 +133,9 @@ class TemplateCompiler:
         if agreement := _AGREEMENT.fullmatch(raw):
             plural, singular = agreement["plural"], agreement["singular"]
             return lambda state: state.agreement(plural, singular)
+        if gendered := _GENDERED.fullmatch(raw):
+            words = gendered.groupdict()
+            return lambda state: state.gendered(words)
         slot = _SLOT.fullmatch(raw)
         if slot is None:
             raise PatternError(text, problem=f"{raw} is not a slot")
@@ -175,14 +180,20 @@ class TemplateCompiler:
         slots = list(_SLOT.finditer(text))
         labels = [slot["label"] or MAIN for slot in slots if slot["name"] in _FORMS]
         about_main = {"attribute", *_PART_SLOTS}
-        if _AGREEMENT.search(text) or any(slot["name"] in about_main for slot in slots):
+        if (
+            _AGREEMENT.search(text)
+            or _GENDERED.search(text)
+            or any(slot["name"] in about_main for slot in slots)
+        ):
             labels.append(MAIN)
         found = {}
         for label in dict.fromkeys(labels):
+            needs_gender = label == MAIN and _GENDERED.search(text) is not None
             fitting = [
                 product
                 for product in self._lexicon.products
-                if all(self._allows(product, slot, label) for slot in slots)
+                if (product.gender or not needs_gender)
+                and all(self._allows(product, slot, label) for slot in slots)
             ]
             if not fitting:
                 raise PatternError(text, problem="no product fits all of its slots")
