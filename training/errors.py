@@ -2,6 +2,8 @@
 
 TrainingError
 ├── BaseModelError               the base model cannot be loaded
+├── WeakBaseError                the base model cannot fill in easy blanks
+├── NoStarterError               no base model, and no sentences to train a starter on
 ├── EmptyRecipeError             a recipe finds no text to learn from
 ├── RegistryError
 │   ├── UnknownVersionError      no such version in the registry
@@ -51,8 +53,31 @@ class BaseModelError(TrainingError):
         self.base, self.reason = base, reason
         super().__init__(
             f"The base model {base!r} cannot be loaded: {reason}. Set FILLBOT_BASE_MODEL to a folder with "
-            "config.json, model.safetensors and a tokenizer, or to the name of a BERT or DistilBERT masked "
-            "language model on the hub."
+            "config.json, model.safetensors and a tokenizer, or to the name of a masked language model on "
+            "the hub."
+        )
+
+
+class NoStarterError(TrainingError):
+    """There is no base model, and no sentences to train a starter on."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(
+            f"In the language {language} there are no sentence patterns that a starter could learn. Set "
+            "FILLBOT_BASE_MODEL to a masked language model of this language."
+        )
+
+
+class WeakBaseError(TrainingError):
+    """The base model cannot fill in easy blanks."""
+
+    def __init__(self, base: str, known: int, asked: int) -> None:
+        """`known` and `asked` count the blanks of the kinds of which the model knows too few."""
+        super().__init__(
+            f"The base model {base!r} fills in only {known} of {asked} easy blanks, which a model of this "
+            "language should know: perhaps its head was not trained, or does not belong to it. Set "
+            "FILLBOT_BASE_MODEL to a masked language model of the language in FILLBOT_CORPUS_LANGUAGE, or "
+            "set FILLBOT_ALLOW_WEAK_BASE=true to use it nevertheless."
         )
 
 
@@ -220,8 +245,8 @@ class BehaviourError(TrainingError):
     def __init__(self, path: Path, reason: str, *, where: str = "") -> None:
         place = f"{path}, {where}" if where else str(path)
         super().__init__(
-            f"{place}: {reason}. Correct the file; training/evaluation/suites/behaviour.yaml shows how "
-            "tests are written."
+            f"{place}: {reason}. Correct the file; training/corpus/languages/en/suites/behaviour.yaml shows "
+            "how tests are written."
         )
 
 

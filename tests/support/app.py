@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.databases import database_of
-from support.people import Person
+from support.people import Json, Person
+from support.variables import is_setting
+from support.wire import eventually
 
 PROJECT = Path(__file__).parents[2]
 
@@ -66,9 +68,25 @@ class App:
             yield [await stack.enter_async_context(Person(self.url, name)) for name in names]
 
 
+def version_of(reply: Json) -> str:
+    """The model version in a reply's footer."""
+    return str(reply["embeds"][0]["footer"]["text"].split()[1])
+
+
+async def vote_down(app: App, reply: Json, *voters: Person) -> None:
+    """Give a reply a 👎 of each voter, and wait until all are counted."""
+    for voter in voters:
+        await voter.react(reply, "👎")
+
+    async def are_counted() -> bool:
+        return app.log().count('"vote.cast"') == len(voters)
+
+    await eventually(are_counted)
+
+
 def environment(home: Path, *, token: str | None = None, **settings: object) -> dict[str, str]:
     """The environment of a process on this home: no `.env`, no hub, no token but the one given."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FILLBOT_")}
+    clean = {name: value for name, value in os.environ.items() if not is_setting(name)}
     clean.pop("DISCORD_TOKEN", None)
     values = {"HOME": home, "SANDBOX_PORT": 0, "SANDBOX_RATE_LIMITS": False, **database_of(home), **settings}
     named = {f"FILLBOT_{name}": str(value) for name, value in values.items()}

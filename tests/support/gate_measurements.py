@@ -29,6 +29,7 @@ PASSING = Measurements(
     contradictions=Contradictions(judged=4, accepted=0),
     domain_skills=SKILLS,
     challenger_skills=SKILLS,
+    added_latency_s=1.0,
     drift=Drift(nats=0.0, top10_kept=1.0, masks=136),
     behaviour=Behaviour(tests=30, skipped=0),
     denied=24,

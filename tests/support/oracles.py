@@ -19,10 +19,12 @@ class Oracle:
 
     def __init__(self, probabilities: dict[str, float]) -> None:
         self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids))
-        row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.words))
+        row = np.full(
+            len(self.encoder.words.ids), (1 - sum(probabilities.values())) / len(self.encoder.words.ids)
+        )
         for word, probability in probabilities.items():
-            row[self.encoder.ids[word]] = probability
+            row[self.encoder.words.ids[word]] = probability
         self.row = np.log(row).astype(np.float32)
 
     def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
@@ -36,7 +38,7 @@ class Oracle:
 
     @property
     def _is_offered(self) -> np.ndarray:
-        return np.isin(np.arange(len(self.encoder.ids)), self.offered)
+        return np.isin(np.arange(len(self.encoder.words.ids)), self.offered)
 
 
 def oracle(**probabilities: float) -> FillModel:

@@ -7,8 +7,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
 from training.inference import vocabulary
+from training.inference.words import BERT_TOKENS, Words
 from training.models.onnx_export import export
-from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
+from training.models.torch_model import MaskedLm
 
 SAYINGS = (
     "nike shoes boots socks are is was the a i my this these that very so too not and but of in on for at it "
@@ -23,7 +24,7 @@ OTHERS = ("[unused0]", "[unused1]", *".,!?;:'-[]()", "7", "42", "3d", "e")
 
 def tiny_tokenizer() -> Tokenizer:
     """A lower-casing WordPiece tokenizer of a hundred entries."""
-    return word_piece([*SPECIAL_TOKENS, *OTHERS, *WORDS, *PIECES])
+    return word_piece([*BERT_TOKENS.names, *OTHERS, *WORDS, *PIECES])
 
 
 def word_piece(entries: list[str]) -> Tokenizer:
@@ -31,7 +32,7 @@ def word_piece(entries: list[str]) -> Tokenizer:
     tokenizer = Tokenizer(
         models.WordPiece(vocab={word: token for token, word in enumerate(entries)}, unk_token="[UNK]")
     )
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.add_special_tokens(BERT_TOKENS.names)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -74,5 +75,11 @@ def write_served(masked_lm: MaskedLm, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     export(masked_lm.eval(), folder / "model.onnx")
     masked_lm.tokenizer.save(str(folder / "tokenizer.json"))
-    offered = vocabulary.offered_ids(masked_lm.tokenizer.get_vocab(with_added_tokens=True))
-    vocabulary.write(folder, offered, max_tokens=masked_lm.shape.max_tokens, precision="fp32")
+    offered = vocabulary.offered_ids(Words(masked_lm.tokenizer, masked_lm.special_tokens))
+    vocabulary.write(
+        folder,
+        offered,
+        max_tokens=masked_lm.shape.max_tokens,
+        precision="fp32",
+        special_tokens=masked_lm.special_tokens,
+    )

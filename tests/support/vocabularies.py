@@ -26,10 +26,12 @@ class Speaker(Oracle):
         tokenizer = tiny_tokenizer()
         tokenizer.add_tokens(list(added))
         self.encoder = Encoder(tokenizer, max_tokens=max_tokens)
-        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids, denied=unsaid))
-        row = np.full(len(self.encoder.ids), (1 - sum(probabilities.values())) / len(self.encoder.ids))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.words, denied=unsaid))
+        row = np.full(
+            len(self.encoder.words.ids), (1 - sum(probabilities.values())) / len(self.encoder.words.ids)
+        )
         for word, probability in probabilities.items():
-            row[self.encoder.ids[word]] = probability
+            row[self.encoder.words.ids[word]] = probability
         self.row = np.log(row).astype(np.float32)
 
     word_of = FillModel.word_of

@@ -77,17 +77,23 @@ class _Search:
         self._model, self._unsaid = model, unsaid
         self._encoded = model.encoder.encode(query)
         self._lists = _lists(self._encoded.masks)
-        said = {model.word_of(token) for token in self._encoded.ids if token in model.offered}
-        self._said = {word for word in said if word.lower() not in stop_words()}
+        self._words = words = model.encoder.words
+        offered = set(model.offered.tolist())
+        said = [known for one in self._encoded.ids if (known := words.canonical(one)) is not None]
+        self._said = {
+            word for word in map(words.text, offered.intersection(said)) if word.lower() not in stop_words()
+        }
         masks = len(self._encoded.masks)
         self.beams = [_Beam((OPEN,) * masks, (0.0,) * masks)]
 
     def read(self, beam: _Beam) -> Encoded:
         """Put a beam's words in the query. Each word is one token, so positions and length stay the same."""
-        ids = list(self._encoded.ids)
-        for at, token in zip(self._encoded.masks, beam.tokens, strict=True):
-            ids[at] = ids[at] if token == OPEN else token
-        return Encoded(tuple(ids), tuple(self._encoded.masks[mask] for mask in beam.open))
+        ids, masks, slots = list(self._encoded.ids), self._encoded.masks, self._encoded.slots
+        for at, slot, token in zip(masks, slots, beam.tokens, strict=True):
+            ids[at] = ids[at] if token == OPEN else self._words.form(token, slot)
+        return Encoded(
+            tuple(ids), tuple(masks[mask] for mask in beam.open), tuple(slots[mask] for mask in beam.open)
+        )
 
     def grow(self, beams: Sequence[_Beam], rows: Sequence[Floats]) -> None:
         """Branch every beam at one mask. rows: one (open masks, vocabulary) array per beam."""
@@ -129,8 +135,7 @@ class _Search:
                 word = self._model.word_of(token)
                 if self._lists[other] == self._lists[mask] or word.lower() not in stop_words():
                     words.add(word)
-        spellings = {s for word in words for s in (word, word.lower(), word.capitalize(), word.upper())}
-        tokens = [self._model.encoder.ids[s] for s in spellings if s in self._model.encoder.ids]
+        tokens = [known for word in words if (known := self._words.token(word)) is not None]
         if not tokens:
             return row
         row = row.copy()

@@ -8,11 +8,12 @@ from training.inference.fill_model import FillModel
 from training.inference.session import CANDIDATES
 from training.registry.versions import SERVED_FILES, Registry
 
+STATUS = Path("/proc/self/status")  # of this process, on Linux
 WARM_UP = ("Nike shoes are very [MASK].", "[MASK] and [MASK].")
 
 
 def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
-    """Verify, load and warm a version; `threads` as in `FillModel`.
+    """Verify, load and warm a version, and return what that has freed; `threads` as in `FillModel`.
 
     Raises:
         RegistryError: there is no such version, or it is damaged.
@@ -20,6 +21,7 @@ def load(registry: Registry, version: str, *, threads: int = 0) -> FillModel:
     registry.verify(version, only=SERVED_FILES)
     model = FillModel(registry.path(version), threads=threads)
     model.fill(WARM_UP, top=CANDIDATES)
+    release_memory()
     return model
 
 
@@ -36,6 +38,13 @@ def served_folder(registry: Registry, version: str) -> Path:
 
 
 def release_memory() -> None:
-    """Return freed memory to the system: glibc keeps about 60 MB after each reload."""
+    """Return freed memory to the system: glibc keeps 20 to 100 MB after a load, and 60 after a reload."""
     with contextlib.suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def peak_memory_mb(folder: Path, query: str) -> float:
+    """Load a model, answer a query, and return the most memory that this process has held. Linux only."""
+    FillModel(folder).fill([query], top=CANDIDATES)
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

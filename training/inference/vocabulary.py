@@ -8,13 +8,14 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from storage.files.text import read_words
+from training.corpus.language import cached_by_language, language
+from training.inference.encoder import Encoder
+from training.inference.words import BERT_TOKENS, SpecialTokens, Words
 
 # `re` has no name for combining marks. Those of the historic scripts after U+ABEA occur in no vocabulary.
 _MARKS = "".join(
@@ -41,12 +42,13 @@ _ONE_LETTER_WORDS = (
     ("ऑओए", (("है",), ("में", "म"))),  # Hindi
     ("όηοω", (("και",), ("είναι", "ειναι"))),  # Greek
 )
-DENIED_WORDS = Path(__file__).with_name("denied.txt")
 
 
-def denied_words() -> list[str]:
-    """Return the shipped words that are never offered and that no vote can teach; a team can deny more."""
-    return read_words(DENIED_WORDS)
+@cached_by_language
+def denied_words() -> frozenset[str]:
+    """Return the shipped words that are never offered, in lower case; a team can deny more. Cached."""
+    path = language().denied
+    return frozenset(word.lower() for word in read_words(path)) if path.exists() else frozenset()
 
 
 def is_word(token: str) -> bool:
@@ -56,7 +58,7 @@ def is_word(token: str) -> bool:
     return WORD.fullmatch(token) is not None
 
 
-def one_letter_words(vocabulary: Mapping[str, int]) -> frozenset[str]:
+def one_letter_words(vocabulary: Collection[str]) -> frozenset[str]:
     """Return the words of one letter in the languages that a vocabulary knows, in both cases."""
     letters = "".join(
         letters
@@ -66,13 +68,14 @@ def one_letter_words(vocabulary: Mapping[str, int]) -> frozenset[str]:
     return SHORT_WORDS.union(letters, letters.upper())
 
 
-def offered_ids(vocabulary: Mapping[str, int], *, denied: Iterable[str] = ()) -> list[int]:
-    """Token ids that may be offered, ascending: whole words that are not denied."""
+def offered_ids(words: Words, *, denied: Iterable[str] = ()) -> list[int]:
+    """Canonical token ids that may be offered, ascending: whole words that are not denied in any case."""
     refused = {word.lower() for word in denied}
-    short = one_letter_words(vocabulary)
+    usual = dict(words.usual())
+    short = one_letter_words({word.lower() for word in usual})
     return sorted(
         token
-        for word, token in vocabulary.items()
+        for word, token in usual.items()
         if (is_word(word) or word in short) and word.lower() not in refused
     )
 
@@ -83,6 +86,7 @@ def write(
     *,
     max_tokens: int,
     precision: str,
+    special_tokens: SpecialTokens = BERT_TOKENS,
     agreement: Mapping[str, Any] | None = None,
     quantization: Mapping[str, Any] | None = None,
 ) -> None:
@@ -93,12 +97,14 @@ def write(
         offered_ids: token ids that may be offered.
         max_tokens: number of tokens that the model reads.
         precision: fp32 or int8.
+        special_tokens: the tokenizer's.
         agreement: agreement of int8 with fp32, if it was measured.
         quantization: how the int8 graph was made, if there is one.
     """
     content = {
         "max_tokens": max_tokens,
         "precision": precision,
+        "special_tokens": special_tokens.to_json(),
         "agreement": agreement,
         "quantization": quantization,
         "offered": offered_ids,
@@ -107,12 +113,13 @@ def write(
 
 
 def new_words(
-    tokenizer: Tokenizer, texts: Iterable[str], named: Iterable[str] = (), *, min_count: int
+    encoder: Encoder, texts: Sequence[str], named: Iterable[str] = (), *, min_count: int
 ) -> list[str]:
-    """Find words that the tokenizer splits, in lower case, most frequent first.
+    """Find words that are several tokens however they are spelled, most frequent first.
 
     Args:
-        tokenizer: the tokenizer of a base model.
+        encoder: the encoder of a base model. If it is cased, a word is returned as the texts spell it mostly,
+            otherwise in lower case.
         texts: the corpus.
         named: words to include however rare they are.
         min_count: how often any other word must occur in the texts. A word seen a few times cannot be learnt,
@@ -122,6 +129,20 @@ def new_words(
     wanted = {word.lower() for word in named if WORD.fullmatch(word)}
     wanted |= {word for word, count in counts.items() if count >= min_count}
     found = sorted((w for w in wanted if not re.search("['’]", w)), key=lambda w: (-counts[w], w))
-    encoded = tokenizer.encode_batch(found, add_special_tokens=False)
-    unknown = tokenizer.token_to_id("[UNK]")
-    return [word for word, e in zip(found, encoded, strict=True) if len(e.ids) > 1 or e.ids == [unknown]]
+    if not encoder.is_cased:
+        return [word for word, is_split in zip(found, _are_split(encoder, found), strict=True) if is_split]
+    for change in (str.lower, str.capitalize, str.upper):
+        spelled = [change(word) for word in found]
+        found = [w for w, is_split in zip(found, _are_split(encoder, spelled), strict=True) if is_split]
+    usual = _usual_spellings(texts)
+    return [usual.get(word, word) for word in found]
+
+
+def _are_split(encoder: Encoder, words: Sequence[str]) -> list[bool]:
+    return [len(ids) > 1 or ids == [encoder.words.unk] for ids in encoder.pieces_of(words)]
+
+
+def _usual_spellings(texts: Iterable[str]) -> dict[str, str]:
+    """Word in lower case → its most frequent spelling; the first word of a text does not count."""
+    counts = Counter(match.group() for text in texts for match in WORD.finditer(text) if match.start())
+    return {word.lower(): word for word, _ in reversed(counts.most_common())}

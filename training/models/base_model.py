@@ -1,9 +1,11 @@
 """Finds the base model in a folder, the hub's cache or the hub; within 5 s, unless it is downloaded."""
 
+import re
 from pathlib import Path
 
 import structlog
 
+from storage.files.text import read_text
 from storage.sentences import Sentence
 from training.errors import BaseModelError
 from training.hub import hub_is_reachable
@@ -11,12 +13,16 @@ from training.settings import DEFAULT_BASE_MODEL
 
 log = structlog.stdlib.get_logger(__name__)
 UNREACHABLE = Sentence("it is not in the hub's cache and the hub cannot be reached")
+LICENCE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)  # in the front matter of a README on the hub
 FILES = [
+    "README.md",
     "config.json",
     "*.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
     "special_tokens_map.json",
 ]
 
@@ -51,13 +57,25 @@ def locate_base(name: str) -> str | None:
     Raises:
         BaseModelError: A base model that was configured explicitly is unavailable.
     """
-    if _on_this_machine(name) is not None:
-        return "on this machine"
+    if (folder := _on_this_machine(name)) is not None:
+        return f"on this machine, {weights_mb(folder):,.0f} MB, licence: {licence(folder) or 'not said'}"
     if hub_is_reachable():
         return "the hub can be reached"
     if name == DEFAULT_BASE_MODEL:
         return None
     raise BaseModelError(name, UNREACHABLE)
+
+
+def weights_mb(folder: Path) -> float:
+    """The size of a model's weights on the disk."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6
+
+
+def licence(folder: Path) -> str | None:
+    """Return the licence that a model's README names; None if it names none."""
+    path = folder / "README.md"
+    found = LICENCE.search(read_text(path, fallback="cp1252")) if path.is_file() else None
+    return found[1] if found else None
 
 
 def _on_this_machine(name: str) -> Path | None:
@@ -85,7 +103,7 @@ def _cached(name: str) -> Path | None:
 
 def _is_complete(folder: Path) -> bool:
     """Whether the download was completed; files of the cache are links, which may dangle."""
-    has_tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.txt"))
+    has_tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.txt", "vocab.json"))
     has_weights = any(path.exists() for path in folder.glob("*.safetensors"))
     return (folder / "config.json").exists() and has_tokenizer and has_weights
 

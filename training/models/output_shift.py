@@ -44,6 +44,10 @@ class OutputShift:
         """Return the shift with a share of its nats."""
         return replace(self, shifts=self.shifts * share)
 
+    def reordered(self, order: Tensor) -> Self:
+        """Return the shift for states whose channels are in another order: (hidden,) the old places."""
+        return replace(self, slot_weight=self.slot_weight[order.to(self.slot_weight.device)])
+
     @property
     def directions(self) -> Tensor:
         """(3, vocabulary): shifts of the good words, 1 for each good word, and shifts of all other words."""

@@ -52,17 +52,20 @@ class Packing:
 
 
 class PackedEmbeddings(nn.Module):
-    """The embeddings of BERT or DistilBERT, for a single segment."""
+    """The embeddings of BERT and its kin, for a single segment."""
 
-    def __init__(self, embeddings: Any) -> None:
-        """Share the weights of transformers' module."""
+    def __init__(self, embeddings: Any, *, first_position: int = 0) -> None:
+        """Share the weights of transformers' module; `first_position` is the row of the first token's."""
         super().__init__()
+        self._first_position = first_position
         self.words, self.positions = embeddings.word_embeddings, embeddings.position_embeddings
         self.segments, self.norm = getattr(embeddings, "token_type_embeddings", None), embeddings.LayerNorm
 
     def forward(self, input_ids: Tensor, packing: Packing) -> Tensor:
         """(batch, tokens) ids → (packed, hidden)."""
-        embedded = self.words(input_ids.flatten()[packing.tokens]) + self.positions(packing.columns)
+        embedded = self.words(input_ids.flatten()[packing.tokens]) + self.positions(
+            packing.columns + self._first_position
+        )
         if self.segments is not None:
             embedded = embedded + self.segments.weight[0]
         normed: Tensor = self.norm(embedded)
@@ -70,39 +73,62 @@ class PackedEmbeddings(nn.Module):
 
 
 class PackedLayer(nn.Module):
-    """A post-norm transformer layer with GELU, as in BERT and DistilBERT. Without dropout."""
+    """A post-norm transformer layer, as in BERT and DistilBERT. Without dropout."""
 
-    def __init__(self, parts: Mapping[str, nn.Module], *, heads: int) -> None:
-        """Share the weights of a layer of `MaskedLm`.
+    def __init__(self, parts: Mapping[str, nn.Module], *, heads: int, activation: nn.Module) -> None:
+        """Share the weights of a layer.
 
         Args:
-            parts: its modules by the names of `MaskedLm.weights`: q, k, v, o, attention_norm, up, down and
-                output_norm.
+            parts: its modules by name: q, k, v, o, attention_norm, up, down and output_norm.
             heads: number of attention heads.
+            activation: between up and down.
         """
         super().__init__()
         self._heads = heads
         self._parts = nn.ModuleDict(dict(parts))
+        self._activation = activation
 
     def forward(self, hidden: Tensor, packing: Packing, *, at_masks: bool = False) -> Tensor:
         """(packed, hidden) → the same shape, or (masks, hidden) where only the masks are needed."""
         parts = self._parts
-        attended = self._attend(hidden, packing)
+        queries, keys, values = (parts[name](hidden) for name in "qkv")
+        attended = attend(queries, keys, values, packing, heads=self._heads)
         if at_masks:
             attended, hidden = attended[packing.mask_at], hidden[packing.mask_at]
         hidden = parts["attention_norm"](hidden + parts["o"](attended))
-        up = functional.gelu(parts["up"](hidden))
+        up = self._activation(parts["up"](hidden))
         normed: Tensor = parts["output_norm"](hidden + parts["down"](up))
         return normed
 
-    def _attend(self, hidden: Tensor, packing: Packing) -> Tensor:
-        """Attention within each row: (packed, hidden) → the same shape."""
-        sizes = [rows * length for rows, length in packing.groups]
-        # split(), not slices: each slice's gradient would be as large as the whole.
-        split = [self._parts[name](hidden).split(sizes) for name in "qkv"]
-        attended = []
-        for (rows, length), *group in zip(packing.groups, *split, strict=True):
-            by_head = (each.view(rows, length, self._heads, -1).transpose(1, 2) for each in group)
-            answer = functional.scaled_dot_product_attention(*by_head)  # (rows, heads, length, head size)
-            attended.append(answer.transpose(1, 2).reshape(rows * length, -1))
-        return torch.cat(attended)
+
+def attend(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    packing: Packing,
+    *,
+    heads: int,
+    window: int | None = None,
+) -> Tensor:
+    """Attention within each row, at most `window` tokens to either side: (packed, hidden) each → the same.
+
+    On a CPU in fp32, also under autocast: in bf16 its backward pass takes four times as long.
+    """
+    is_on_cpu = queries.device.type == "cpu"
+    if is_on_cpu:
+        queries, keys, values = (each.float() for each in (queries, keys, values))
+    sizes = [rows * length for rows, length in packing.groups]
+    # Split, not slices: each slice's gradient would be as large as the whole.
+    split = [torch.split(each, sizes) for each in (queries, keys, values)]
+    attended = []
+    for (rows, length), *group in zip(packing.groups, *split, strict=True):
+        q, k, v = (each.view(rows, length, heads, -1).transpose(1, 2) for each in group)
+        is_near = None
+        if window is not None and length > window + 1:
+            columns = torch.arange(length, device=queries.device)
+            is_near = (columns[:, None] - columns).abs() <= window  # (length, length)
+        # (rows, heads, length, head size)
+        with torch.autocast("cpu", enabled=not is_on_cpu and torch.is_autocast_enabled("cpu")):
+            answer = functional.scaled_dot_product_attention(q, k, v, attn_mask=is_near)
+        attended.append(answer.transpose(1, 2).reshape(rows * length, -1))
+    return torch.cat(attended)

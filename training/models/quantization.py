@@ -4,6 +4,9 @@ A few channels of a transformer's activations are tens of times larger than the 
 leaves hardly any steps for the others (Dettmers et al. 2208.07339). These channels are known in advance: they
 are split off when the graph is written, and multiplied in fp32. The scales are fixed at that time, too, from
 the activations of generated sentences, so that a reply does not depend on the other queries in its batch.
+
+The layers of a model have the same large channels, so that one order of all channels puts them first. What
+attention returns has no such channels: it is a mean over tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,16 +23,17 @@ from torch import nn
 
 from training.corpus.replay_sentences import ReplaySentences
 from training.inference.encoder import Encoded
-from training.models.onnx_export import FUSED, Floats, Graph
+from training.models.channel_order import Channels, Order
+from training.models.graph import FUSED, Floats, Graph
 from training.models.torch_model import MaskedLm
 
-OUTLIERS = 1 / 12  # share of a product's input channels that stay in fp32
-# Tried where a twelfth is not enough. Of a query's 8.2 ms at distilbert's size the outliers take 1.1 ms, so
-# these add about 1 and 2 ms, where fp32 would add 6.
-MORE_OUTLIERS = (1 / 6, 1 / 4)
+# Shares of a product's input channels that stay in fp32, each tried where the one before is not enough. At
+# distilbert's size a quarter adds 2 ms to a query, fp32 adds 7.
+OUTLIER_SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 4)
 HEADROOM = 1.1  # on the range seen in calibration: values beyond it are clipped
 CALIBRATED_ON = 64  # generated sentences each of praise, blame and all others
-STACKED = {"qkv": "q", "kv": "q"}  # product → a linear layer with the same input
+# Product → linear layers that may have the same input.
+STACKED = {"qkv": ("q",), "kv": ("q", "qkv"), "q": ("qkv",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,15 @@ class ActivationRange:
 
     low: Floats
     high: Floats
+
+    @property
+    def size(self) -> Floats:
+        """(in,) the largest absolute value."""
+        return np.maximum(-self.low, self.high)
+
+    def reordered(self, order: Order) -> "ActivationRange":
+        """Return the range with its channels in another order."""
+        return ActivationRange(self.low[order], self.high[order])
 
     @classmethod
     def of(cls, activations: torch.Tensor) -> Self:
@@ -51,28 +64,8 @@ class ActivationRange:
         return ActivationRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-@dataclass(frozen=True, slots=True)
-class Int8Level:
-    """How an int8 graph is made: the finer, the closer to fp32, and the slower.
-
-    Attributes:
-        outlier_share: share of a product's input channels that stay in fp32.
-        covers_queries: whether its scales also cover the voted queries of the run.
-    """
-
-    outlier_share: float
-    covers_queries: bool
-
-
-def int8_levels(*, has_queries: bool) -> list[Int8Level]:
-    """Return the levels to try, coarsest first."""
-    recalibrated = [Int8Level(OUTLIERS, covers_queries=True)] if has_queries else []
-    finer = [Int8Level(share, covers_queries=has_queries) for share in MORE_OUTLIERS]
-    return [Int8Level(OUTLIERS, covers_queries=False), *recalibrated, *finer]
-
-
 def calibrate(model: MaskedLm, queries: Sequence[str] = ()) -> dict[str, ActivationRange]:
-    """Measure the inputs of all linear layers, by the names of `MaskedLm.weights`.
+    """Measure the inputs of all linear layers, by the names of `Architecture.linear_layers`.
 
     Args:
         model: the model to quantize.
@@ -96,7 +89,7 @@ def activation_ranges(model: MaskedLm, queries: Sequence[Encoded]) -> dict[str, 
 
         return linear.register_forward_pre_hook(note)
 
-    handles = [watch(name, linear) for name, linear in model.linear_layers().items()]
+    handles = [watch(name, linear) for name, linear in model.architecture.linear_layers().items()]
     try:
         with torch.inference_mode():
             by_length = sorted(queries, key=lambda query: len(query.ids))
@@ -140,22 +133,56 @@ def largest_weight() -> int:
 class Int8Ops:
     """`WeightOps` in int8, with the ranges from `calibrate`."""
 
-    def __init__(self, ranges: Mapping[str, ActivationRange], *, outlier_share: float = OUTLIERS) -> None:
+    def __init__(
+        self, ranges: Mapping[str, ActivationRange], *, outlier_share: float = OUTLIER_SHARES[0]
+    ) -> None:
         self._ranges, self._outlier_share = ranges, outlier_share
+        self._arranged: frozenset[str] | None = None  # linear layers whose input has its outliers first
+        self.orders: dict[str, Order] = {}
+
+    def arranged(self, channels: Channels) -> "Int8Ops":
+        """Return the operations for a model whose channels have the largest activations first."""
+        parts = {
+            layer: axes[-1]
+            for layer in self._ranges
+            if (axes := channels.get(f"{layer}.weight")) and axes[-1] is not None
+        }
+        sizes: dict[str, list[Floats]] = {}
+        for layer, part in parts.items():
+            size = self._ranges[layer].size
+            sizes.setdefault(str(part), []).append(size / max(float(np.quantile(size, 0.9)), 1e-6))
+        orders = {part: np.argsort(-np.mean(each, axis=0), kind="stable") for part, each in sizes.items()}
+        ranges = {
+            layer: seen.reordered(orders[str(parts[layer])]) if layer in parts else seen
+            for layer, seen in self._ranges.items()
+        }
+        made = Int8Ops(ranges, outlier_share=self._outlier_share)
+        made._arranged, made.orders = frozenset(parts), orders
+        return made
 
     def multiply(self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None) -> str:
         """Add the product of the outliers in fp32 and that of all other channels in int8."""
-        seen = self._range(name)
-        magnitude = np.maximum(-seen.low, seen.high)  # (in,)
-        outliers = np.sort(np.argsort(-magnitude, kind="stable")[: int(len(magnitude) * self._outlier_share)])
+        layer = self._layer(name)
+        seen = self._ranges[layer]
+        number = int(len(seen.size) * self._outlier_share)
+        if self._arranged is None:  # a traced graph
+            outliers = np.sort(np.argsort(-seen.size, kind="stable")[:number])
+        else:
+            outliers = np.arange(number if layer in self._arranged else 0)
         if not len(outliers):
             return self._quantized(graph, value, name, weight, bias, seen)
-        is_kept = np.ones(len(magnitude), dtype=np.float32)
-        is_kept[outliers] = 0
-        columns = graph.constant(f"{name}.outliers", outliers.astype(np.int64))
-        large = graph.node("Gather", [value, columns], f"{name}.large", axis=-1)
+        if self._arranged is None:
+            columns = graph.constant(f"{name}.outliers", outliers)
+            large = graph.node("Gather", [value, columns], f"{name}.large", axis=-1)
+        else:
+            start, end, axis = (
+                graph.constant(f"outliers.{place}", np.array([place])) for place in (0, number, -1)
+            )
+            large = graph.node("Slice", [value, start, end, axis], f"{name}.large")
         exact_weight = graph.constant(f"{name}.exact", weight[outliers])
         exact = graph.node("MatMul", [large, exact_weight], f"{name}.exact_product")
+        is_kept = np.ones(len(seen.size), dtype=np.float32)
+        is_kept[outliers] = 0
         # The outliers are clipped to the range of the others, which does no harm: their weights are 0 here.
         rest = ActivationRange(seen.low * is_kept, seen.high * is_kept)
         most = self._quantized(graph, value, name, weight * is_kept[:, None], bias, rest)
@@ -169,12 +196,14 @@ class Int8Ops:
 
     def project(self, graph: Graph, value: str) -> str:
         """Quantize without outliers: its input has hardly any, and it is half of the weights."""
-        weight, bias = graph.weights["projector.weight"].T, graph.weights["projector.bias"]
+        weight, bias = graph.weights["projector.weight"].T, graph.weights.get("projector.bias")
         return self._quantized(graph, value, "projector", weight, bias, self._ranges["projector"])
 
-    def _range(self, name: str) -> ActivationRange:
+    def _layer(self, name: str) -> str:
+        """Return a linear layer that has the input of a product."""
         layer, _, part = name.rpartition(".")
-        return self._ranges[f"{layer}.{STACKED[part]}" if part in STACKED else name]
+        names = (name, *(f"{layer}.{other}" for other in STACKED.get(part, ())))
+        return next(each for each in names if each in self._ranges)
 
     def _quantized(
         self, graph: Graph, value: str, name: str, weight: Floats, bias: Floats | None, seen: ActivationRange

@@ -44,6 +44,11 @@ class QuantizationCheck:
         return asdict(self)
 
 
+def has_suites() -> bool:
+    """Whether the language of the corpus has sentences to compare answers on."""
+    return any(metrics.shipped_suite(suite) for suite in SUITES)
+
+
 def check_quantization(exact: FillModel, quick: FillModel, *, shown_words: int) -> QuantizationCheck:
     """Compare a model in fp32 with itself in int8, on the suites that ship.
 
@@ -58,7 +63,7 @@ def check_quantization(exact: FillModel, quick: FillModel, *, shown_words: int) 
     """
     same_best, kept, moved = [], [], []
     for suite in SUITES:
-        cases = metrics.read_suite(metrics.SUITES / f"{suite}.jsonl")
+        cases = metrics.shipped_suite(suite)
         queries = [exact.encoder.encode(case.text) for case in cases]
         rows, quick_rows = exact.log_probabilities(queries), quick.log_probabilities(queries)
         best, quick_best = _best(exact, rows, shown_words), _best(quick, quick_rows, shown_words)

@@ -1,67 +1,44 @@
-"""BERT and DistilBERT as one torch module that computes logits at the masks only.
-
-Both are the same encoder with other names for its weights. This is the only module that knows transformers'
-classes.
-"""
+"""A masked language model as a torch module that computes logits at the masks only."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from storage.sentences import Sentence
 from training.errors import BaseModelError, DeviceError
-from training.inference.encoder import MASK, Encoder
+from training.inference.encoder import Encoder
+from training.inference.words import BERT_TOKENS, Marks, SpecialTokens
+from training.models.architectures.architecture import EncoderShape
+from training.models.architectures.families import architecture_of
 from training.models.out_of_memory import is_out_of_memory
 from training.models.output_shift import OutputShift
-from training.models.packed import PackedEmbeddings, PackedLayer
 
 OS_ERROR = re.compile(r"\(os error ([0-9]+)\)")  # in messages of Rust libraries
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderShape:
-    """The sizes of an encoder that its exported graph needs."""
-
-    layers: int
-    hidden_size: int
-    heads: int
-    max_tokens: int
-    layer_norm_eps: float
 
 
 class MaskedLm(nn.Module):
-    """A BERT or DistilBERT masked language model that scores the vocabulary at the masks only."""
+    """A masked language model of any family that scores the vocabulary at the masks only."""
 
-    def __init__(self, model: Any, tokenizer: Tokenizer, *, base: str) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Tokenizer, *, base: str, special_tokens: SpecialTokens = BERT_TOKENS
+    ) -> None:
         """Wrap a transformers model (`…ForMaskedLM`) and its tokenizer.
 
         Raises:
-            BaseModelError: The model is not a BERT or DistilBERT with GELU, or its tokenizer does not fit.
+            BaseModelError: The model is of no known family, or its tokenizer does not fit.
         """
         super().__init__()
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer, self.special_tokens = tokenizer, special_tokens
         self.shift: OutputShift | None = None  # of a night; exported, but not saved with the weights
         self.kind: str = model.config.model_type
-        if self.kind not in ("bert", "distilbert"):
-            reason = Sentence(
-                "it is of kind {kind!r}, and only bert and distilbert are known", kind=self.kind
-            )
-            raise BaseModelError(base, reason)
-        activation = model.config.activation if self.kind == "distilbert" else model.config.hidden_act
-        if activation != "gelu":
-            reason = Sentence(
-                "its activation is {activation!r}, and only gelu is known", activation=activation
-            )
-            raise BaseModelError(base, reason)
-        if missing := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
+        self.architecture = architecture_of(model, base=base)
+        if missing := special_tokens.missing_from(tokenizer):
             raise BaseModelError(base, Sentence("its tokenizer lacks {tokens}", tokens=missing))
         if tokenizer.get_vocab_size(with_added_tokens=True) > model.config.vocab_size:
             raise BaseModelError(base, Sentence("its tokenizer knows more tokens than its weights"))
@@ -69,19 +46,12 @@ class MaskedLm(nn.Module):
     @property
     def shape(self) -> EncoderShape:
         """The encoder's sizes, whatever the kind."""
-        config = self.model.config  # DistilBERT's maps these names to its own
-        return EncoderShape(
-            layers=config.num_hidden_layers,
-            hidden_size=config.hidden_size,
-            heads=config.num_attention_heads,
-            max_tokens=config.max_position_embeddings,
-            layer_norm_eps=getattr(config, "layer_norm_eps", 1e-12),
-        )
+        return self.architecture.shape
 
     @property
     def encoder(self) -> Encoder:
         """An encoder with the current tokenizer; a new one each time, since words may be added."""
-        return Encoder(self.tokenizer, max_tokens=self.shape.max_tokens)
+        return Encoder(self.tokenizer, max_tokens=self.shape.max_tokens, special=self.special_tokens)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
         """Compute the logits at the masks.
@@ -94,86 +64,26 @@ class MaskedLm(nn.Module):
         Returns:
             (masks, vocabulary) float32 logits (the autocast type inside autocast).
         """
-        states = self.states(input_ids, attention_mask, mask_at)
-        logits: Tensor = self.head(states)  # (masks, vocabulary)
+        states, logits = self.architecture.states_and_logits(input_ids, attention_mask, mask_at)
         return logits if self.shift is None else self.shift.apply(logits, self.shift.slots(states))
 
     def states(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
         """(masks, hidden) states of the encoder at the masks; arguments as for `forward`."""
-        hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        states: Tensor = hidden.flatten(0, 1)[mask_at]  # (batch, tokens, hidden) → (masks, hidden)
-        return states
-
-    @property
-    def layers(self) -> nn.ModuleList:
-        """The encoder's layers, which map (batch, tokens, hidden) and a mask to the same shape."""
-        base = self.model.base_model
-        layers: nn.ModuleList = (base.transformer if self.kind == "distilbert" else base.encoder).layer
-        return layers
-
-    @property
-    def packed_embeddings(self) -> PackedEmbeddings:
-        """The embeddings for packed batches, with the weights of this model."""
-        return PackedEmbeddings(self.model.base_model.embeddings)
-
-    @property
-    def packed_layers(self) -> nn.ModuleList:
-        """The layers for packed batches, with the weights of this model."""
-        paths, heads = _LAYERS[self.kind], self.shape.heads
-        return nn.ModuleList(
-            PackedLayer({name: layer.get_submodule(path) for name, path in paths.items()}, heads=heads)
-            for layer in self.layers
-        )
-
-    @property
-    def head(self) -> nn.Module:
-        """The masked-LM head: (masks, hidden) → (masks, vocabulary)."""
-        if self.kind == "bert":
-            head: nn.Module = self.model.cls
-            return head
-        model = self.model
-        return nn.Sequential(model.vocab_transform, nn.GELU(), model.vocab_layer_norm, model.vocab_projector)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the parameters under the same names for either kind; those of layer i begin with `{i}.`."""
-        weights = {
-            f"{name}.{part}": tensor.detach().float()
-            for name, module in self._modules_by_name().items()
-            for part, tensor in module.named_parameters()
-        }
-        embeddings = self.model.base_model.embeddings
-        weights["words"] = embeddings.word_embeddings.weight.detach().float()
-        weights["positions"] = embeddings.position_embeddings.weight.detach().float()
-        if self.kind == "bert":  # queries are one segment, so the token type is a constant
-            weights["positions"] = weights["positions"] + embeddings.token_type_embeddings.weight[0].detach()
-        return weights
-
-    def linear_layers(self) -> dict[str, nn.Linear]:
-        """Return the linear layers, under the names of `weights`."""
-        modules = self._modules_by_name()
-        return {name: module for name, module in modules.items() if isinstance(module, nn.Linear)}
-
-    def _modules_by_name(self) -> dict[str, nn.Module]:
-        """Return the modules with weight and bias: of the layers, the head and the first layer norm."""
-        modules = {"embedding_norm": self.model.base_model.embeddings.LayerNorm}
-        modules |= {name: self.model.get_submodule(path) for name, path in _HEADS[self.kind].items()}
-        for number, layer in enumerate(self.layers):
-            for name, path in _LAYERS[self.kind].items():
-                modules[f"{number}.{name}"] = layer.get_submodule(path)
-        return modules
+        return self.architecture.states(input_ids, attention_mask, mask_at)
 
     def add_words(self, words: Sequence[str]) -> None:
         """Add words that the tokenizer splits into pieces as whole tokens.
 
-        The embedding of a word (and the projection, which is tied to it) and its bias start as the mean over
-        its pieces, so that it is about as likely as they were.
+        The embedding of a word, its row of the projection (which may be tied to it) and its bias start as the
+        mean over its pieces, so that it is about as likely as they were.
         """
-        pieces = [e.ids for e in self.tokenizer.encode_batch(list(words), add_special_tokens=False)]
+        marks, pieces = Marks(self.tokenizer), self.encoder.pieces_of(words)
         self.tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
-        self.tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in words])
+        self.tokenizer.add_tokens([marks.added(word, self.tokenizer) for word in words])
         size = max(self.model.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
         self.model.resize_token_embeddings(size, mean_resizing=False)
-        tables = (self.model.get_input_embeddings().weight, self.model.get_output_embeddings().bias)
+        output = self.model.get_output_embeddings()
+        tables = {self.model.get_input_embeddings().weight, output.weight, output.bias} - {None}
         with torch.no_grad():
             for word, ids in zip(words, pieces, strict=True):
                 for table in tables:
@@ -187,16 +97,13 @@ class MaskedLm(nn.Module):
         """
         from transformers import PreTrainedTokenizerFast
 
+        _hide_progress_bars()
         tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
         tokenizer.no_padding()
         tokenizer.no_truncation()
         fast_tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=tokenizer,
-            pad_token="[PAD]",  # noqa: S106
-            unk_token="[UNK]",  # noqa: S106
-            cls_token="[CLS]",  # noqa: S106
-            sep_token="[SEP]",  # noqa: S106
-            mask_token=MASK,
+            **self.special_tokens.for_transformers(tokenizer),
             model_max_length=self.shape.max_tokens,
         )
         try:
@@ -209,43 +116,6 @@ class MaskedLm(nn.Module):
             raise OSError(int(number[1]), str(error), str(folder)) from error
 
 
-# Our name of a module → its path in a layer, and in the model.
-_LAYERS = {
-    "distilbert": {
-        "q": "attention.q_lin",
-        "k": "attention.k_lin",
-        "v": "attention.v_lin",
-        "o": "attention.out_lin",
-        "attention_norm": "sa_layer_norm",
-        "up": "ffn.lin1",
-        "down": "ffn.lin2",
-        "output_norm": "output_layer_norm",
-    },
-    "bert": {
-        "q": "attention.self.query",
-        "k": "attention.self.key",
-        "v": "attention.self.value",
-        "o": "attention.output.dense",
-        "attention_norm": "attention.output.LayerNorm",
-        "up": "intermediate.dense",
-        "down": "output.dense",
-        "output_norm": "output.LayerNorm",
-    },
-}
-_HEADS = {
-    "distilbert": {
-        "transform": "vocab_transform",
-        "head_norm": "vocab_layer_norm",
-        "projector": "vocab_projector",
-    },
-    "bert": {
-        "transform": "cls.predictions.transform.dense",
-        "head_norm": "cls.predictions.transform.LayerNorm",
-        "projector": "cls.predictions.decoder",
-    },
-}
-
-
 def load(folder: Path, *, base: str | None = None) -> MaskedLm:
     """Load a masked LM and its tokenizer from a folder, in fp32, on the CPU.
 
@@ -253,9 +123,8 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
         BaseModelError: The folder does not contain a model that can be loaded without running its own code.
     """
     from transformers import AutoModelForMaskedLM, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the run shows its own
+    _hide_progress_bars()
     base = base or str(folder)
     if not any(folder.glob("*.safetensors")):
         reason = Sentence("there is no .safetensors file (pickled weights are not read)")
@@ -280,7 +149,15 @@ def load(folder: Path, *, base: str | None = None) -> MaskedLm:
         raise BaseModelError(base, reason)
     if not getattr(tokenizer, "is_fast", False):
         raise BaseModelError(base, Sentence("its tokenizer is not one of the tokenizers library"))
-    return MaskedLm(model, tokenizer.backend_tokenizer, base=base)
+    special_tokens = SpecialTokens.of(tokenizer)
+    return MaskedLm(model, tokenizer.backend_tokenizer, base=base, special_tokens=special_tokens)
+
+
+def _hide_progress_bars() -> None:
+    """Let transformers show none: the run shows its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def interpolate_weights(start: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ import contextlib
 import platform
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -14,9 +13,10 @@ import torch
 
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH, FillModel
+from training.inference.words import Words
 from training.models.onnx_export import export
-from training.models.quantization import ActivationRange, Int8Level, Int8Ops, calibrate, int8_levels
-from training.models.quantization_check import QuantizationCheck, check_quantization
+from training.models.quantization import OUTLIER_SHARES, Int8Ops, calibrate
+from training.models.quantization_check import QuantizationCheck, check_quantization, has_suites
 from training.models.torch_model import MaskedLm, load
 from training.progress import NO_PROGRESS, Progress
 from training.registry.card import Card, Kind
@@ -40,36 +40,35 @@ def write_files(
 ) -> FillModel:
     """Write everything but the card to a draft's folder, and load it as it would serve.
 
-    `auto` means int8 if a level of it passes the quantization check, otherwise fp32. `vocabulary.json`
-    records the precision, the level and the check; of several failed checks, the one with the most agreement.
+    `auto` means int8 if it passes the quantization check with one of `OUTLIER_SHARES`, otherwise fp32.
+    `vocabulary.json` records the precision, the share and the check; of several failed checks, the one with
+    the most agreement.
 
     Args:
         model: the model to write.
         draft: the draft of the version.
         shown_words: words per mask in a reply.
         precision: the setting.
-        queries: the voted queries, which int8 is calibrated on if it fails the check without them.
+        queries: the voted queries, which int8 is calibrated on as well.
         denied: words that the team denies, in addition to the shipped ones.
         progress: gets a step for each further attempt.
     """
     exact = _write_exact(model, draft, denied=denied)
-    if precision == "fp32":
-        return exact
+    if precision == "fp32" or not has_suites():
+        return (
+            exact  # without a suite in the language of the corpus, nothing tells whether int8 answers alike
+        )
     closest: QuantizationCheck | None = None
-    calibrated: dict[bool, dict[str, ActivationRange]] = {}
-    for number, level in enumerate(int8_levels(has_queries=bool(queries))):
-        if number:
+    ranges = calibrate(model, queries)
+    for share in OUTLIER_SHARES:
+        if closest is not None:
             progress.step("making int8 more exact")
-        covers = level.covers_queries
-        if covers not in calibrated:
-            calibrated[covers] = calibrate(model, queries if covers else ())
-        ops = Int8Ops(calibrated[covers], outlier_share=level.outlier_share)
-        export(model, draft.folder / INT8_GRAPH, ops=ops)
-        quick = _load(model, draft, "int8", INT8_GRAPH, level=level, denied=denied)
+        export(model, draft.folder / INT8_GRAPH, ops=Int8Ops(ranges, outlier_share=share))
+        quick = _load(model, draft, "int8", INT8_GRAPH, outlier_share=share, denied=denied)
         agreed = check_quantization(exact, quick, shown_words=shown_words)
         if agreed.is_passed:
             (draft.folder / INT8_GRAPH).replace(draft.folder / GRAPH)
-            return _load(model, draft, "int8", agreed=agreed, level=level, denied=denied)
+            return _load(model, draft, "int8", agreed=agreed, outlier_share=share, denied=denied)
         if closest is None or agreed.top1 > closest.top1:
             closest = agreed
     (draft.folder / INT8_GRAPH).unlink()
@@ -78,7 +77,7 @@ def write_files(
 
 @contextlib.contextmanager
 def exported_like(served: FillModel, model: MaskedLm) -> Iterator[FillModel]:
-    """Export a model in the precision and at the level of another one, for as long as the context lasts.
+    """Export a model in the precision of another one, for as long as the context lasts.
 
     For comparing their speed: which values the scales of int8 have makes no difference to that.
     """
@@ -88,10 +87,9 @@ def exported_like(served: FillModel, model: MaskedLm) -> Iterator[FillModel]:
         if served.outlier_share is None:
             yield exact
             return
-        level = Int8Level(served.outlier_share, covers_queries=False)
-        ops = Int8Ops(calibrate(model), outlier_share=level.outlier_share)
-        export(model, draft.folder / INT8_GRAPH, ops=ops)
-        yield _load(model, draft, "int8", INT8_GRAPH, level=level)
+        share = served.outlier_share
+        export(model, draft.folder / INT8_GRAPH, ops=Int8Ops(calibrate(model), outlier_share=share))
+        yield _load(model, draft, "int8", INT8_GRAPH, outlier_share=share)
 
 
 def export_base(folder: Path) -> FillModel:
@@ -119,18 +117,19 @@ def _load(
     graph: str = GRAPH,
     *,
     agreed: QuantizationCheck | None = None,
-    level: Int8Level | None = None,
+    outlier_share: float | None = None,
     denied: Collection[str] = (),
 ) -> FillModel:
     """Write `vocabulary.json`, and load the graph with it."""
-    tokens = model.tokenizer.get_vocab(with_added_tokens=True)
+    words = Words(model.tokenizer, model.special_tokens)
     vocabulary.write(
         draft.folder,
-        vocabulary.offered_ids(tokens, denied=[*vocabulary.denied_words(), *denied]),
+        vocabulary.offered_ids(words, denied=vocabulary.denied_words().union(denied)),
         max_tokens=model.shape.max_tokens,
         precision=precision,
+        special_tokens=model.special_tokens,
         agreement=agreed.to_json() if agreed else None,
-        quantization=asdict(level) if level else None,
+        quantization=None if outlier_share is None else {"outlier_share": outlier_share},
     )
     return FillModel(draft.folder, version=draft.version, graph=graph)
 

@@ -15,7 +15,7 @@ def encoder() -> Encoder:
 
 
 def words(encoder: Encoder, ids: tuple[int, ...] | list[int]) -> list[str]:
-    return [encoder.words[token] for token in ids]
+    return [encoder.words.tokens[token] for token in ids]
 
 
 @pytest.mark.parametrize(

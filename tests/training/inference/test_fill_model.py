@@ -53,7 +53,7 @@ def test_the_best_words_are_those_of_the_fill_mask_pipeline(
     ask = pipeline("fill-mask", model=str(folder), tokenizer=str(folder), device="cpu")
     offered = {fill_model.word_of(int(token)) for token in fill_model.offered}
     theirs = [
-        row for row in ask(QUERIES[0], top_k=len(fill_model.encoder.words)) if row["token_str"] in offered
+        row for row in ask(QUERIES[0], top_k=fill_model.encoder.words.size) if row["token_str"] in offered
     ]
     (ours,) = fill_model.fill([QUERIES[0]], top=10)[0]
     assert [c.word for c in ours] == [row["token_str"] for row in theirs[:10]]
@@ -99,7 +99,7 @@ def test_only_words_are_offered_best_first(fill_model: FillModel) -> None:
 
 
 def test_ties_go_to_the_lower_token(fill_model: FillModel) -> None:
-    row = np.full(len(fill_model.encoder.words), -5.0, dtype=np.float32)
+    row = np.full(fill_model.encoder.words.size, -5.0, dtype=np.float32)
     winner = int(fill_model.offered[40])
     row[winner] = -1.0
     first = [int(token) for token in fill_model.offered[:4]]

@@ -36,7 +36,7 @@ class Reader:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.encoder = Encoder(tiny_tokenizer(), max_tokens=48)
-        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.ids))
+        self.offered = np.asarray(vocabulary.offered_ids(self.encoder.words))
         self.asked: list[list[str]] = []
         self._masks: dict[int, tuple[int, ...]] = {}  # of a text so long, where its masks were at first
 
@@ -50,16 +50,16 @@ class Reader:
 
     def _state(self, one: Encoded) -> str:
         masks = self._masks.setdefault(len(one.ids), one.masks)
-        words = [self.encoder.words[one.ids[at]] for at in masks]
+        words = [self.encoder.words.tokens[one.ids[at]] for at in masks]
         return " ".join("-" if word == "[MASK]" else word for word in words)
 
     def _rows(self, state: str, masks: int) -> list[dict[str, float]]:
         return self.table.get(state, self.table.get("else", [{}])[:1] * masks)
 
     def _row(self, known: dict[str, float]) -> np.ndarray:
-        row = np.full(len(self.encoder.ids), (1 - sum(known.values())) / len(self.encoder.ids))
+        row = np.full(len(self.encoder.words.ids), (1 - sum(known.values())) / len(self.encoder.words.ids))
         for word, probability in known.items():
-            row[self.encoder.ids[word]] = probability
+            row[self.encoder.words.ids[word]] = probability
         return row.astype(np.float32)
 
     best = FillModel.best

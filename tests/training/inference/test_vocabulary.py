@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from support.tiny import tiny_tokenizer
+from tokenizers import Tokenizer, models
 
 from training.inference import vocabulary
+from training.inference.encoder import Encoder
+from training.inference.words import BERT_TOKENS, Words
 
 
 @pytest.mark.parametrize(
@@ -79,10 +82,20 @@ def test_no_word(token: str) -> None:
     assert not vocabulary.is_word(token)
 
 
+def word_piece_words(entries: dict[str, int]) -> Words:
+    return Words(Tokenizer(models.WordPiece(vocab=entries, unk_token="[UNK]")))
+
+
+def tiny_encoder() -> Encoder:
+    return Encoder(tiny_tokenizer(), max_tokens=48)
+
+
 def test_what_may_be_offered_is_ascending_and_not_denied() -> None:
     entries = {"[PAD]": 0, "Cheap": 9, "bad": 4, "##s": 2, "cheap": 5, "good": 3, ".": 1}
-    assert vocabulary.offered_ids(entries) == [3, 4, 5, 9]
-    assert vocabulary.offered_ids(entries, denied=["CHEAP", "unheard"]) == [3, 4]
+    entries |= {"[UNK]": 6, "[CLS]": 7, "[SEP]": 8, "[MASK]": 10}
+    words = word_piece_words(entries)
+    assert vocabulary.offered_ids(words) == [3, 4, 5]
+    assert vocabulary.offered_ids(words, denied=["CHEAP", "unheard"]) == [3, 4]
 
 
 def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
@@ -91,6 +104,13 @@ def test_what_is_written_can_be_read_back(tmp_path: Path) -> None:
     assert content == {
         "max_tokens": 48,
         "precision": "int8",
+        "special_tokens": {
+            "cls": "[CLS]",
+            "sep": "[SEP]",
+            "pad": "[PAD]",
+            "unk": "[UNK]",
+            "mask": "[MASK]",
+        },
         "agreement": None,
         "quantization": None,
         "offered": [3, 4],
@@ -101,7 +121,7 @@ TEXTS = ["A stylish, good-looking boot.", "The STYLISH one is cheap", "washable 
 
 
 def test_words_that_would_be_taken_apart_are_found_the_commonest_first() -> None:
-    assert vocabulary.new_words(tiny_tokenizer(), TEXTS, min_count=1) == [
+    assert vocabulary.new_words(tiny_encoder(), TEXTS, min_count=1) == [
         "boot",
         "stylish",
         "washable",
@@ -110,14 +130,14 @@ def test_words_that_would_be_taken_apart_are_found_the_commonest_first() -> None
 
 
 def test_a_rare_word_is_found_only_when_it_is_named() -> None:
-    tokenizer = tiny_tokenizer()
-    assert vocabulary.new_words(tokenizer, TEXTS, min_count=2) == ["boot", "stylish", "washable"]
-    found = vocabulary.new_words(tokenizer, TEXTS, ["Overpriced", "ugly", "two words"], min_count=3)
+    encoder = tiny_encoder()
+    assert vocabulary.new_words(encoder, TEXTS, min_count=2) == ["boot", "stylish", "washable"]
+    found = vocabulary.new_words(encoder, TEXTS, ["Overpriced", "ugly", "two words"], min_count=3)
     assert found == ["overpriced"]
 
 
 def test_a_word_with_an_apostrophe_stays_in_pieces() -> None:
-    assert vocabulary.new_words(tiny_tokenizer(), ["don't don’t"], min_count=1) == []
+    assert vocabulary.new_words(tiny_encoder(), ["don't don’t"], min_count=1) == []
 
 
 @pytest.mark.parametrize(
@@ -134,5 +154,6 @@ def test_a_word_with_an_apostrophe_stays_in_pieces() -> None:
 def test_words_of_one_letter_are_offered_where_the_vocabulary_speaks_the_language(
     words: list[str], offered: list[str]
 ) -> None:
-    ids = vocabulary.offered_ids({word: number for number, word in enumerate(words)})
+    words = [*BERT_TOKENS.names, *words]
+    ids = vocabulary.offered_ids(word_piece_words({word: number for number, word in enumerate(words)}))
     assert [words[number] for number in ids] == offered

@@ -207,7 +207,10 @@ def test_the_cache_and_the_hub_are_found_by_their_environment(
 def test_where_a_base_would_come_from_is_known_without_fetching_it(
     hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert locate_base(str(tmp_path)) == "on this machine"
+    assert locate_base(str(tmp_path)) == "on this machine, 0 MB, licence: not said"
+    (tmp_path / "README.md").write_text("---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n")
+    (tmp_path / "model.safetensors").write_bytes(bytes(2_500_000))
+    assert locate_base(str(tmp_path)) == "on this machine, 2 MB, licence: apache-2.0"
     assert locate_base(DEFAULT_BASE_MODEL) is None  # the starter is made instead
     for name in ("somebody/elses-model", "./none"):
         with pytest.raises(BaseModelError):

@@ -29,9 +29,7 @@ REPLAY_SENTENCES = ReplaySentences(
     blame=(("They are not [MASK].", "heavy"), ("It was too [MASK].", "light")),
     others=("the box is [MASK].", "the very old and very heavy box of my store is [MASK] now."),
 )
-SETTINGS = NightSettings(
-    learning_rate=1e-3, min_steps=6, shifted_steps=6, max_steps=6, replay_examples=8, anchor_examples=4
-)
+SETTINGS = NightSettings(learning_rate=1e-3, min_steps=6, max_steps=6, replay_examples=8, anchor_examples=4)
 FULL = (
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
 )

@@ -58,7 +58,7 @@ def test_the_exported_graph_shifts_like_the_torch_model(
 ) -> None:
     vocabulary = masked_lm.tokenizer.get_vocab()
     hidden = masked_lm.shape.hidden_size
-    shifts = torch.linspace(-5, 5, len(masked_lm.weights()["projector.bias"]))
+    shifts = torch.linspace(-5, 5, len(masked_lm.architecture.weights()["projector.bias"]))
     masked_lm.shift = OutputShift(
         good=torch.tensor(sorted(vocabulary[word] for word in ("soft", "comfortable"))),
         bad=torch.tensor(sorted(vocabulary[word] for word in ("ugly", "cheap"))),

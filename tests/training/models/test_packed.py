@@ -50,9 +50,9 @@ def test_layers_compute_what_the_layers_of_transformers_do(masked_lm: MaskedLm) 
     with torch.no_grad():
         expected = masked_lm(batch.input_ids, batch.attention_mask, batch.mask_at)
         packing = Packing.of(batch.input_ids, batch.attention_mask, batch.mask_at)
-        hidden = masked_lm.packed_embeddings(batch.input_ids, packing)
-        layers = masked_lm.packed_layers
+        hidden = masked_lm.architecture.packed_embeddings(batch.input_ids, packing)
+        layers = masked_lm.architecture.packed_layers
         for number, layer in enumerate(layers):
             hidden = layer(hidden, packing, at_masks=number == len(layers) - 1)
-        logits = masked_lm.head(hidden)
+        logits = masked_lm.architecture.head(hidden)
     assert torch.allclose(logits, expected, atol=1e-5)
