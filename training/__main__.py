@@ -15,12 +15,13 @@ import structlog
 from storage.errors import SettingsError, StorageError
 from storage.sentences import Sentence
 from storage.settings import EX_CONFIG, load
-from training.cli import comparisons, curves, for_the_bot, measures, plots, runs, simulations, versions
+from training.cli import bases, comparisons, curves, for_the_bot, measures, plots, runs, simulations, versions
 from training.cli.output import Commands, fail
+from training.corpus.language import reading
 from training.errors import TrainingError
 from training.settings import Settings
 
-COMMANDS = (runs, measures, comparisons, simulations, curves, plots, versions, for_the_bot)
+COMMANDS = (runs, measures, comparisons, bases, simulations, curves, plots, versions, for_the_bot)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         fail(options, error)
         return EX_CONFIG
     try:
-        code: int = options.command(options, settings)
+        with reading(settings.corpus_language):
+            code: int = options.command(options, settings)
     except (TrainingError, StorageError) as error:
         return fail(options, error)
     except BrokenPipeError:  # the reader closed the pipe, as `head` does

@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -29,6 +30,12 @@ DEFAULT_BASE_MODEL = "distilbert-base-uncased"
 ON_THE_CLUSTER = "auto"  # as Ray calls the cluster that a process finds itself on
 
 
+def _language_code(value: str) -> str:
+    if re.fullmatch(r"[a-z]{2,3}", value) is None:
+        raise ValueError("expected the code of a language, of two or three letters, such as de")
+    return value
+
+
 class Settings(storage.settings.Settings):
     """What both processes need to know. Frozen; build it once, in `main()`."""
 
@@ -39,7 +46,19 @@ class Settings(storage.settings.Settings):
     )
     base_model: Annotated[str, AfterValidator(locations.base_model)] = Field(
         default=DEFAULT_BASE_MODEL,
-        description="The masked language model to start from: a folder, or a BERT or DistilBERT on the hub.",
+        description="The masked language model to start from: a folder, or a name on the hub. BERT, "
+        "DistilBERT, RoBERTa and ModernBERT have a fast path; any other that AutoModelForMaskedLM loads "
+        "works, too.",
+    )
+    allow_weak_base: bool = Field(
+        default=False,
+        description="Whether to use a base model that cannot fill in easy blanks, such as 'Thank you very "
+        "[MASK].'",
+    )
+    corpus_language: Annotated[str, BeforeValidator(str.lower), AfterValidator(_language_code)] = Field(
+        default="en",
+        description="Language of the sentences that the model reads, as a code such as de, apart from "
+        "FILLBOT_LANGUAGE, the language of the replies. Patterns, word lists and tests ship for en and de.",
     )
     data_dir: Annotated[Path, BeforeValidator(lambda value: expanded_folder(str(value)))] | None = Field(
         default=None,
@@ -179,6 +198,11 @@ class Settings(storage.settings.Settings):
         return locations.missing_base(self.base_model)
 
     @property
+    def lacks_base(self) -> bool:
+        """Whether no base model is set that could know the corpus's language: the default knows English."""
+        return self.base_model == DEFAULT_BASE_MODEL and self.corpus_language != "en"
+
+    @property
     def submits_runs(self) -> bool:
         """Whether runs are submitted as jobs to a cluster."""
         return self.ray_address not in (None, ON_THE_CLUSTER)
@@ -247,10 +271,7 @@ class NightSettings(OptimizerSettings):
 
     learning_rate: LearningRate = 1e-4
     epochs: int = Field(default=12, ge=1, le=100, description="Most passes over the voted queries.")
-    min_steps: int = Field(default=40, ge=1, description="Fewest steps, however few the votes are.")
-    shifted_steps: int = Field(
-        default=60, ge=1, description="Fewest steps if the votes say something of words in other sentences."
-    )
+    min_steps: int = Field(default=30, ge=1, description="Fewest steps, however few the votes are.")
     max_steps: int = Field(default=1500, ge=1)
     batch_examples: int = Field(default=24, ge=1, le=4096, description="Voted queries per step.")
     replay_examples: int = Field(default=24, ge=1, le=4096, description="Replayed sentences per step.")
@@ -342,11 +363,8 @@ class StarterSettings(OptimizerSettings):
     heads: int = Field(default=4, ge=1)
     initial_std: float = Field(default=0.06, gt=0, description="Standard deviation of the initial weights.")
     learning_rate: LearningRate = 2e-3
-    batch_examples: int = Field(
-        default=48,
-        ge=1,
-        description="With 16 rows it learnt little; 48 did better than 32 in the same time.",
-    )
+    # With 16 it learnt little; 48 did better than 32 in the same time.
+    batch_examples: int = Field(default=48, ge=1, description="Sentences per step.")
     mask_share: float = 0.3
     max_tokens: int = 48
     steps: int = Field(default=1_250, ge=1)

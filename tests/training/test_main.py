@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import structlog
 from support.databases import url_of_home
+from support.variables import is_setting
 from support.versions import card
 
 from storage import runs
@@ -30,7 +31,7 @@ PROJECT = Path(__file__).parents[2]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty FILLBOT_HOME; no other setting, and no `.env` in sight."""
     for name in os.environ:
-        if name.startswith("FILLBOT_") or name == "DISCORD_TOKEN":
+        if is_setting(name):
             monkeypatch.delenv(name)
     for name in ("TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_TELEMETRY", "TRANSFORMERS_VERBOSITY"):
         monkeypatch.setenv(name, "error" if name.endswith("VERBOSITY") else "1")

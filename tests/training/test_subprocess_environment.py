@@ -20,6 +20,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     | st.just("postgresql+asyncpg://me@host/fillbot"),
     "keep_backups": st.integers(0, 3650),
     "base_model": TEXT,
+    "allow_weak_base": st.booleans(),
+    "corpus_language": st.sampled_from(("en", "de", "fr")),
     "data_dir": st.none() | TEXT.map(lambda name: Path("data") / name.replace("/", "-")),
     "device": st.sampled_from(("auto", "cpu", "cuda")),
     "precision": st.sampled_from(("auto", "fp32")),

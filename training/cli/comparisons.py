@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from training.cli.output import COUNT, Commands, fill_model_of, print_json
+from training.corpus.language import examples
 from training.errors import BaseModelError, NotComparableError, RegistryError
-from training.evaluation.materials import OWN_SUITES, OWN_TEXTS, QUERIES, suites_of, texts_of
+from training.evaluation.materials import OWN_SUITES, OWN_TEXTS, suites_of, texts_of
 from training.inference.encoder import MASK_PATTERN
 from training.inference.loading import served_folder
 from training.models.base_model import find_base
@@ -72,7 +73,7 @@ def _compare(options: argparse.Namespace, settings: Settings) -> int:
             {name: fill_model_of(str(folder), settings) for folder, name in names.items()},
             base=next((names[folder] for folder in base), None),
             versions=[names[folder] for folder in versions],
-            queries=[q.encode(errors="replace").decode() for q in queries] or QUERIES,
+            queries=[q.encode(errors="replace").decode() for q in queries] or examples().compared,
             suites=suites,
             texts=texts,
             progress=progress,

@@ -134,7 +134,7 @@ def _with_log(registry: Registry) -> list[str]:
 
 
 def _label(registry: Registry, model: str) -> str:
-    """Return a version with its recipe or kind; for a folder, its name."""
+    """Name a version with its recipe or kind, and a folder by its name."""
     if Path(model).is_dir():
         return Path(model).resolve().name
     card = registry.card(model)

@@ -101,11 +101,11 @@ def add(commands: Commands) -> None:
 
 
 def _simulate(options: argparse.Namespace, settings: Settings) -> int:
-    from training.evaluation.metrics import SUITES, read_suite, read_texts
+    from training.evaluation.metrics import read_suite, read_texts, suites_folder
 
     queries = tuple(case for path in options.queries for case in read_suite(path))
     tests = tuple(case for path in options.test for case in read_suite(path))
-    texts = tuple(read_texts(options.texts or SUITES / "texts.jsonl"))
+    texts = tuple(read_texts(options.texts or suites_folder() / "texts.jsonl"))
     from training.simulation.nights import Plan, Simulation, home_of
     from training.simulation.objectives import objective_named
     from training.simulation.people import People

@@ -12,7 +12,7 @@ from torch import Tensor
 from training.domain.checkpoints import Checkpoint
 from training.domain.fixed_masks import MaskedText, score_held_out
 from training.domain.step_log import StepLog
-from training.finetuning.trainer import Step, Trainer, has_bf16
+from training.finetuning.trainer import Step, Trainer
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import DomainSettings
@@ -54,7 +54,6 @@ class EarlyStoppingTraining:
             steps=max(1, round(log.steps_per_epoch * domain.epochs)),
             rates=domain.at_width(learner.shape.hidden_size),
             device=device,
-            bf16=has_bf16(device),
         )
         self._encoder = learner.encoder
         self.best_step, self._best_loss, self._misses = 0, math.inf, 0

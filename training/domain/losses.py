@@ -47,12 +47,8 @@ class MaskedTextSteps:
             )
         )
         self._device = device = next(model.parameters()).device
-
-        def tokens(words: frozenset[str]) -> list[int]:
-            return sorted(token for word in words if (token := encoder.ids.get(word)) is not None)
-
-        wanted, unwanted = tokens(wanted_words()), tokens(unwanted_words())
-        others = set(vocabulary.offered_ids(encoder.ids)) - set(unwanted)
+        wanted, unwanted = (encoder.words.forms_of(side) for side in (wanted_words(), unwanted_words()))
+        others = set(vocabulary.offered_ids(encoder.words)) - set(unwanted)
         self._wanted = torch.tensor(wanted, device=device)
         self._unwanted = torch.tensor(unwanted, device=device)
         self._others = torch.tensor(sorted(others), device=device)  # all other words that may be offered

@@ -8,44 +8,63 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from training.corpus.generator import STARTER_PATTERNS_DIR, generate
+from training.corpus.generator import GeneratedSentence, generate
+from training.corpus.language import grammar
 from training.corpus.lexicon import load_lexicon
 from training.corpus.sentences import stop_words
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
 from training.finetuning.trainer import LossPoint, Step, train
-from training.inference.encoder import Encoder
-from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
+from training.inference.words import BERT_TOKENS
+from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import StarterSettings
 
 MAX_POSITIONS = 512
 OWN_SHARE = 0.6  # of the sentences, from the patterns that only the starter learns
 PIECE_LENGTHS = (2, 3, 4)
-COMPOUND = re.compile(r"\b[a-z]+(?:-[a-z]+)+\b")
+COMPOUND = re.compile(r"\b[^\W\d_]+(?:-[^\W\d_]+)+\b")
 
 
 def train_starter(
     settings: StarterSettings, *, device: torch.device, progress: Progress
 ) -> tuple[MaskedLm, list[LossPoint]]:
     """Train the starter: about a minute on two cores, deterministic on the same machine."""
-    progress.step("writing sentences for the starter model", settings.sentences)
     torch.manual_seed(settings.seed)
+    sentences = starter_sentences(settings, progress)
+    tokenizer = make_tokenizer([sentence.text for sentence in sentences], size=settings.vocabulary)
+    model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter")
+    points = learn_sentences(model, sentences, settings, device=device, progress=progress)
+    return model, points
+
+
+def starter_sentences(settings: StarterSettings, progress: Progress) -> list[GeneratedSentence]:
+    """Generate the sentences that a model learns from scratch."""
+    progress.step("writing sentences for the starter model", settings.sentences)
     own = round(settings.sentences * OWN_SHARE)
     sentences = generate(settings.sentences - own, seed=settings.seed, progress=progress)
-    sentences += generate(own, seed=settings.seed, folder=STARTER_PATTERNS_DIR, progress=progress)
-    texts = [sentence.text for sentence in sentences]
-    tokenizer = make_tokenizer(texts, size=settings.vocabulary)
-    model = MaskedLm(_blank(settings, tokenizer.get_vocab_size()), tokenizer, base="starter").to(device)
+    return sentences + generate(own, seed=settings.seed, starter=True, progress=progress)
+
+
+def learn_sentences(
+    model: MaskedLm,
+    sentences: Sequence[GeneratedSentence],
+    settings: StarterSettings,
+    *,
+    device: torch.device,
+    progress: Progress,
+) -> list[LossPoint]:
+    """Train a model of any family on sentences, in place; leave it on the CPU and in evaluation mode."""
+    model.to(device)
     batches = iter(
         CorpusBatches(
-            texts,
-            Encoder(tokenizer, max_tokens=settings.max_tokens),
+            [sentence.text for sentence in sentences],
+            model.encoder,
             batch_examples=settings.batch_examples,
             mask_share=settings.mask_share,
             max_tokens=settings.max_tokens,
@@ -68,13 +87,15 @@ def train_starter(
     progress.step("training the starter model", settings.steps)
     with _one_thread():
         points = train(model, step_at, steps=settings.steps, rates=settings, device=device, progress=progress)
-    return model.cpu(), points
+    model.cpu()
+    return points
 
 
 def _seldom_asked() -> frozenset[str]:
     """Return words that no query asks for: "the", and "very" or "far" before an adjective."""
     lists = load_lexicon().lists
-    degrees = {word for name in ("very", "too") for phrase in lists[name].words for word in phrase.split()}
+    found = [lists[name] for name in ("very", "too") if name in lists]
+    degrees = {word for each in found for phrase in each.words for word in phrase.split()}
     return stop_words() | degrees
 
 
@@ -99,7 +120,9 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
         texts: The training texts.
         size: Maximum number of entries without the compounds.
     """
-    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    strip_accents = None if grammar().drops_accents else False  # None strips them with the capitals
+    normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=strip_accents)
+    splitter = pre_tokenizers.BertPreTokenizer()
     lowered = [normalizer.normalize_str(text) for text in texts]
     words = Counter(word for text in lowered for word, _ in splitter.pre_tokenize_str(text))
     pieces: Counter[str] = Counter()
@@ -109,15 +132,18 @@ def make_tokenizer(texts: list[str], *, size: int) -> Tokenizer:
                 pieces[word[:length]] += count
                 pieces["##" + word[-length:]] += count
     characters = sorted({c for word in words for c in word} | set(string.ascii_lowercase + string.digits))
-    vocabulary = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
+    vocabulary = [*BERT_TOKENS.names, *characters, *(f"##{c}" for c in characters)]
     vocabulary += sorted((w for w, n in words.items() if n > 1 and len(w) > 1), key=lambda w: (-words[w], w))
     known = set(vocabulary)
     vocabulary += sorted((p for p in pieces if p not in known), key=lambda p: (-pieces[p], p))
     tokens = {token: number for number, token in enumerate(vocabulary[:size])}
     tokenizer = Tokenizer(models.WordPiece(tokens, unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-    compounds = sorted({word for text in lowered for word in COMPOUND.findall(text)})
+    tokenizer.add_special_tokens(BERT_TOKENS.names)
+    listed = load_lexicon().lists.get("brand")
+    brands = {brand.lower() for brand in listed.words} if listed else set()  # "Nike-Schuhe" is two words
+    found = {word for text in lowered for word in COMPOUND.findall(text)}
+    compounds = sorted(word for word in found if word.partition("-")[0] not in brands)
     tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in compounds])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -149,11 +175,14 @@ def _blank(settings: StarterSettings, vocabulary: int) -> torch.nn.Module:
             initializer_range=settings.initial_std,
         )
     )
-    steps = torch.arange(MAX_POSITIONS)[:, None] / 10_000 ** (
-        torch.arange(0, settings.hidden_size, 2) / settings.hidden_size
-    )
-    waves = torch.stack([steps.sin(), steps.cos()], dim=-1).flatten(1)  # (positions, hidden)
-    table = blank.distilbert.embeddings.position_embeddings.weight
-    with torch.no_grad():
-        table.copy_(waves * settings.initial_std * math.sqrt(2))
+    begin_with_waves(blank.distilbert.embeddings.position_embeddings, settings.initial_std)
     return blank
+
+
+def begin_with_waves(positions: torch.nn.Embedding, std: float) -> None:
+    """Let position embeddings start as sinusoids of a standard deviation."""
+    count, size = positions.weight.shape
+    steps = torch.arange(count)[:, None] / 10_000 ** (torch.arange(0, size, 2) / size)
+    waves = torch.stack([steps.sin(), steps.cos()], dim=-1).flatten(1)  # (positions, hidden)
+    with torch.no_grad():
+        positions.weight.copy_(waves * std * math.sqrt(2))

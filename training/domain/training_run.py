@@ -18,6 +18,7 @@ import torch
 from storage.files.durable import sha256
 from training.corpus.domain_corpus import GENERATED, CorpusText, DomainCorpus, build_corpus
 from training.corpus.health import measure_health, read_raw_cells
+from training.corpus.language import examples
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.domain.checkpoints import Checkpoint
 from training.domain.early_stopping import EarlyStoppingTraining
@@ -29,11 +30,12 @@ from training.domain.summary import source_to_json
 from training.errors import BaseModelError, EmptyRecipeError, RegistryError
 from training.evaluation import gate
 from training.evaluation.comparable import cases_of, tokens_of
-from training.evaluation.materials import OWN_SUITES, POSITIVE, QUERIES, suites_of
+from training.evaluation.materials import OWN_SUITES, POSITIVE, suites_of
 from training.evaluation.metrics import score_cases, summary
 from training.inference import vocabulary
 from training.inference.fill_model import FillModel
 from training.models import torch_model
+from training.models.base_check import require_usable
 from training.models.base_model import UNREACHABLE, find_base
 from training.models.writing import export_base, make_card, write_files
 from training.progress import Progress
@@ -161,7 +163,7 @@ class DomainTraining:
                 if card.kind == "domain" and card.recipe not in logs and path.exists():
                     logs[card.recipe] = read_log(path)
         plot_training(logs, folder / "loss_perplexity.png")
-        plot_words(QUERIES[0], models, folder / "words.png")
+        plot_words(examples().example, models, folder / "words.png")
         sentences = [t.text for t in self._corpus.texts if t.source != GENERATED]
         if cells := read_raw_cells(self._settings.data_dir, extra=self._extra, text_column=self._text_column):
             plot_corpus_health(measure_health(cells), measure_health(sentences), folder / "corpus_health.png")
@@ -186,12 +188,14 @@ class DomainTraining:
         if not texts:
             raise EmptyRecipeError(self._recipe.name)
         progress.step("loading the base model")
-        learner = torch_model.load(self._base, base=self._settings.base_model).to(device)
+        learner = torch_model.load(self._base, base=self._settings.base_model)
+        require_usable(learner, self._settings)
+        learner.to(device)
         torch.manual_seed(domain.seed)
         progress.step("measuring the base model")
         scores = {"base": self._scores(learner)}
         words = vocabulary.new_words(
-            learner.tokenizer,
+            learner.encoder,
             [text.text for text in train],
             wanted_words() | unwanted_words(),
             min_count=domain.new_word_count,

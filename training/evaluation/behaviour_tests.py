@@ -1,6 +1,6 @@
 """Behaviour tests in the style of CheckList (Ribeiro et al. 2005.04118), which the team can edit.
 
-Three kinds, explained in suites/behaviour.yaml: *minimum*, words that must or must not be among the best;
+Three kinds, explained in behaviour.yaml: *minimum*, words that must or must not be among the best;
 *invariance*, a brand, a person or a typo that must not change the answer; *direction*, a change of the
 sentence that must move words up or down.
 """
@@ -24,12 +24,12 @@ from pydantic import (
 )
 
 from storage.sentences import Sentence
+from training.corpus.language import language
 from training.corpus.yaml_files import read_yaml
 from training.errors import BehaviourError, QueryTooLongError
 from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
 
-SHIPPED = Path(__file__).parent / "suites" / "behaviour.yaml"
 TOP = 5  # best words that two answers are compared by
 # A threshold missed by no more than this is borderline: noise of training, not a change of behaviour.
 TOLERANCE_NATS = 0.25  # of a probability: a factor of 1.3
@@ -133,7 +133,7 @@ class Minimum(_Test):
         return (self.text,)
 
     def without(self, opinions: Opinions) -> "Minimum | None":
-        """Return the words that are left; those that the team accepts may push them down."""
+        """Keep the words that are not contradicted; those that the team accepts may push them down."""
         any_of = opinions.left_of(self.any_of, opinions.rejected)
         none_of = opinions.left_of(self.none_of, opinions.accepted)
         if (any_of, none_of) == (None, None) or (self.any_of is not None and any_of is None):
@@ -229,7 +229,7 @@ class Direction(_Test):
         return (self.before, self.after)
 
     def without(self, opinions: Opinions) -> "Direction | None":
-        """Return the words that are left: a rejected word is as rare before the change as after it."""
+        """Keep the words without judgements: a rejected word is as rare before the change as after it."""
         words = opinions.left_of(self.words, opinions.rejected | opinions.accepted)
         return None if words is None else self.model_copy(update={"words": words})
 
@@ -264,6 +264,11 @@ class _File(BaseModel):
 Tests = Sequence[Minimum | Invariance | Direction]
 
 
+def shipped() -> Path:
+    """Return the file of the tests that ship, in the language of the corpus."""
+    return language().suites / "behaviour.yaml"
+
+
 def read_behaviour(path: Path) -> Tests:
     """Return the tests of a file.
 
@@ -286,11 +291,12 @@ def read_behaviour(path: Path) -> Tests:
     return (*file.minimum, *file.invariance, *file.direction)
 
 
-def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> list[Result | None]:
+def run_behaviour(model: FillModel, tests: Tests, *, path: Path | None = None) -> list[Result | None]:
     """One result a test; None if the model can say none of its words.
 
     Raises:
-        BehaviourError: a text is too long for the model; says in which test of the file at `path`.
+        BehaviourError: a text is too long for the model; says in which test of the file at `path`, or of the
+            shipped one.
     """
     encoded = {}
     for test in tests:
@@ -303,7 +309,7 @@ def run_behaviour(model: FillModel, tests: Tests, *, path: Path = SHIPPED) -> li
                     tokens=error.tokens,
                     max_tokens=error.max_tokens,
                 )
-                raise BehaviourError(path, reason, where=f'"{test.name}"') from error
+                raise BehaviourError(path or shipped(), reason, where=f'"{test.name}"') from error
     rows = model.log_probabilities(list(encoded.values()))
     answers = {query: row[0] for query, row in zip(encoded, rows, strict=True)}
     return [test.result(model, answers) for test in tests]

@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from storage.sentences import Sentence, to_json
+from training.corpus.language import language
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.evaluation import behaviour_tests, drift, gate, metrics
 from training.evaluation.confidence_intervals import interval, means
@@ -29,7 +30,6 @@ from training.inference.vocabulary import denied_words
 from training.votes.retraining_set import Example, RetrainingSet
 
 LATENCY_ROUNDS, LATENCY_QUERIES = 8, 40
-UNNOTICED_S = 0.5e-3  # the output shift costs less, which is 13 % of a query to the smallest models
 STORED_WORDS = 200  # that moved against the votes
 REPORTED_WORDS = 20  # newly shown, and as many no longer shown
 # Suites and texts on which no answer should move. On the control suite answers may move a little: what the
@@ -68,16 +68,13 @@ class CandidateEvaluation:
         """
         self._chosen, self._domain, self._champion = chosen, domain, champion
         self._rolled_back, self._shown_words = rolled_back, shown_words
-        self._denied = denied_words() if denied is None else list(denied)
+        self._denied = sorted(denied_words() if denied is None else denied)
         self._examples = (*chosen.train, *chosen.held_out)
         self._read_behaviour(behaviour)
-        self._suites = {
-            name: metrics.read_suite(metrics.SUITES / f"{suite.file}.jsonl")
-            for name, suite in GUARDED_SUITES.items()
-        }
+        self._suites = {name: metrics.shipped_suite(suite.file) for name, suite in GUARDED_SUITES.items()}
         judged = directions(self._examples)
         self._suites["praise"] = [case.without(judged.keys()) for case in self._suites["praise"]]
-        self._texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
+        self._texts = metrics.shipped_texts()
         self._champion_answers = _answers(champion, self._examples)
         self._champion_best = _best(champion, self._champion_answers, shown_words)
         self._contradictions = self._contradictions_in_praise()
@@ -97,13 +94,13 @@ class CandidateEvaluation:
         answers = _answers(challenger, self._examples)
         best = _best(challenger, answers, self._shown_words)
         learnt = self._learnt(challenger, answers, best)
-        queries = [case.text for case in self._suites["control"]]
-        slower = _latency_ratio(domain_alike or self._domain, challenger, queries, self._shown_words)
+        queries = [case.text for case in self._suites["control"]] or [e.query for e in self._examples]
+        slowdown = _slowdown(domain_alike or self._domain, challenger, queries, self._shown_words)
         note = _precision_note(self._domain, challenger)
         scores = self._score(challenger)
         perplexities = self._perplexity.with_model(challenger, limit=gate.limit_of("perplexity"))
         domain_skills = _skills(self._domain_scores, pseudo_perplexity=perplexities[0], latency_ratio=1.0)
-        skills = _skills(scores, pseudo_perplexity=perplexities[1], latency_ratio=slower)
+        skills = _skills(scores, pseudo_perplexity=perplexities[1], latency_ratio=slowdown.ratio)
         moved = {
             name: found
             for name, reference in self._references.items()
@@ -118,6 +115,7 @@ class CandidateEvaluation:
                 contradictions=self._contradictions,
                 domain_skills=domain_skills,
                 challenger_skills=skills,
+                added_latency_s=slowdown.added_s,
                 drift=neutral,
                 behaviour=behaviour,
                 denied=len(denied),
@@ -129,6 +127,8 @@ class CandidateEvaluation:
                 rolled_back=len(self._rolled_back),
                 was_rolled_back=self._chosen.hash in self._rolled_back,
                 precision_note=note,
+                language=language().code,
+                missing=language().missing,
             )
         )
         lost = set(learnt.lost)
@@ -153,8 +153,9 @@ class CandidateEvaluation:
     def _read_behaviour(self, path: Path | None) -> None:
         """Read the team's behaviour tests, or those shipped ones that its judgements do not contradict."""
         is_own = path is not None and path.exists()
-        self._behaviour = path if is_own and path is not None else behaviour_tests.SHIPPED
-        tests = behaviour_tests.read_behaviour(self._behaviour)
+        self._behaviour = path if is_own and path is not None else behaviour_tests.shipped()
+        exists = self._behaviour.exists()
+        tests = behaviour_tests.read_behaviour(self._behaviour) if exists else ()
         opinions = behaviour_tests.Opinions() if is_own else opinions_of(self._examples)
         left = [(test.name, test.without(opinions)) for test in tests]
         self._tests = [test for _, test in left if test is not None]
@@ -337,16 +338,24 @@ def _precision_note(domain: FillModel, challenger: FillModel) -> Sentence | None
     )
 
 
-def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str], shown_words: int) -> float:
-    """p95 of one query, challenger over domain model, measured alternately.
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """How much longer the p95 query takes: as a multiple, and in seconds."""
+
+    ratio: float
+    added_s: float
+
+
+def _slowdown(before: FillModel, after: FillModel, queries: Sequence[str], shown_words: int) -> Slowdown:
+    """Measure the p95 of one query, challenger against domain model, alternately.
 
     Processor time, so that other load on the machine counts little. Of each query the fastest of up to
     `LATENCY_ROUNDS` rounds, since noise only ever makes it slower: with one round at a time, a loaded machine
-    rejected a model for taking 1.94 × the time. At most 1 where the difference is below `UNNOTICED_S`.
+    rejected a model for taking 1.94 × the time.
     """
     queries = queries[:LATENCY_QUERIES]
     fastest = np.full((2, len(queries)), np.inf)  # (models, queries), seconds
-    ratio = float("inf")
+    slowdown = Slowdown(float("inf"), float("inf"))
     for _ in range(LATENCY_ROUNDS):
         for number, query in enumerate(queries):
             for side, fill_model in enumerate((before, after)):
@@ -354,12 +363,12 @@ def _latency_ratio(before: FillModel, after: FillModel, queries: Sequence[str], 
                 fill_model.fill([query], top=shown_words)
                 fastest[side, number] = min(fastest[side, number], time.process_time() - started)
         slow_before, slow_after = np.quantile(fastest, 0.95, axis=1)
-        ratio = float(slow_after / slow_before)
-        if slow_after - slow_before <= UNNOTICED_S:
-            ratio = min(ratio, 1.0)
-        if ratio <= gate.limit_of("latency"):  # good enough: more rounds make both only faster
+        slowdown = Slowdown(float(slow_after / slow_before), float(slow_after - slow_before))
+        if gate.is_fast_enough(
+            slowdown.ratio, slowdown.added_s, gate.limit_of("latency")
+        ):  # good enough: more rounds make both only faster
             break
-    return ratio
+    return slowdown
 
 
 def changes(

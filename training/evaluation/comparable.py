@@ -12,8 +12,6 @@ import numpy as np
 from training.evaluation.metrics import Case, Tokens
 from training.inference.fill_model import FillModel
 
-UNKNOWN = "[UNK]"
-
 Models = Mapping[str, FillModel]  # by name, in the order to show
 
 
@@ -62,7 +60,7 @@ def _is_read_alike(models: Models, text: str) -> bool:
     numbers = set()
     for model in models.values():
         ids, words = model.encoder.words_of(text)
-        if model.encoder.ids.get(UNKNOWN) in ids:
+        if model.encoder.words.unk in ids:
             return False
         numbers.add(len(words))
     return len(numbers) == 1 and numbers != {0}

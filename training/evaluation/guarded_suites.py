@@ -18,7 +18,7 @@ class Suite:
 
 GUARDED_SUITES = {
     "control": Suite("control", Sentence("complaints and negations")),
-    "retention": Suite("retention", Sentence("general English")),
+    "retention": Suite("retention", Sentence("everyday text")),
     # Detects votes that teach the opposite, which are learnt as well as any others.
     "praise": Suite("main", Sentence("praise of the products")),
 }

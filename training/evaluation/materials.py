@@ -10,14 +10,6 @@ from training.settings import DomainSettings, Settings
 if TYPE_CHECKING:
     from training.evaluation.metrics import Case
 
-# Sample queries; the misspellings are deliberate.
-QUERIES = (
-    "Nike shoes are very [MASK]",
-    "Nike atheletic wear is known for being very [MASK]",
-    "Nike [MASK] shoes are very comfortable",
-    "Trousers and Hoodies made by [MASK] are not very expensive",
-    "Nike tshirts are famous for being [MASK]",
-)
 POSITIVE, HELD_OUT = "positive", "held-out"  # generated from test patterns, and from the corpus
 OWN_SUITES = ("main", "control", "retention", POSITIVE)
 OWN_TEXTS = ("texts", HELD_OUT)
@@ -29,7 +21,7 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
     Raises:
         SuiteError: a file is empty or cannot be read.
     """
-    from training.evaluation.metrics import SUITES, read_suite
+    from training.evaluation.metrics import read_suite, shipped_suite
 
     suites: dict[str, list[Case]] = {}
     for name in names:
@@ -38,8 +30,11 @@ def suites_of(names: Sequence[str]) -> dict[str, list["Case"]]:
 
             suites[name] = positive_cases()
         else:
-            path = SUITES / f"{name}.jsonl" if name in OWN_SUITES else Path(name)
-            suites[_name(path, suites)] = read_suite(path)
+            path = Path(name)
+            is_own = name in OWN_SUITES
+            suites[name if is_own else _name(path, suites)] = (
+                shipped_suite(name) if is_own else read_suite(path)
+            )
     return suites
 
 
@@ -50,15 +45,17 @@ def texts_of(names: Sequence[str], settings: Settings, *, most: int) -> dict[str
         SuiteError: a file is empty or cannot be read.
         CsvError: one of the team's files cannot be read.
     """
-    from training.evaluation.metrics import SUITES, read_texts
+    from training.evaluation.metrics import read_texts, shipped_texts
 
     sets: dict[str, list[str]] = {}
     for name in names:
         if name == HELD_OUT:
             sets |= _held_out(settings)
         else:
-            path = SUITES / f"{name}.jsonl" if name in OWN_TEXTS else Path(name)
-            sets[_name(path, sets)] = read_texts(path)
+            is_own = name in OWN_TEXTS
+            texts = shipped_texts() if is_own else read_texts(Path(name))
+            if texts:
+                sets[name if is_own else _name(Path(name), sets)] = texts
     return {name: _drawn(texts, most) for name, texts in sets.items()}
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.files.text import read_text
+from training.corpus.language import language
 from training.errors import SuiteError
 from training.evaluation.perplexity import pseudo_perplexity
 from training.inference.encoder import MASK_PATTERN
 from training.inference.fill_model import FillModel, Floats
 
-SUITES = Path(__file__).parent / "suites"
 MEANS = {  # metric → the attribute of `CaseScore` that it is the mean of
     "wanted_share": "wanted_share",
     "hit_at_1": "hit_at_1",
@@ -70,6 +70,23 @@ class CaseScore:
     unjudged_at_5: int
     reciprocal_rank: float
     unwanted_at_10: int
+
+
+def suites_folder() -> Path:
+    """Return the folder of the suites and texts that ship, in the language of the corpus."""
+    return language().suites
+
+
+def shipped_suite(name: str) -> list[Case]:
+    """Read a suite that ships; empty if the language of the corpus has none."""
+    path = suites_folder() / f"{name}.jsonl"
+    return read_suite(path) if path.exists() else []
+
+
+def shipped_texts() -> list[str]:
+    """Read the ordinary texts that ship; empty if the language of the corpus has none."""
+    path = suites_folder() / "texts.jsonl"
+    return read_texts(path) if path.exists() else []
 
 
 def read_suite(path: Path) -> list[Case]:

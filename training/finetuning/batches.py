@@ -125,7 +125,7 @@ def shuffled_batches(items: Sequence[T], size: int, seed: int) -> Iterator[list[
 class CorpusBatches:
     """An endless iterator over batches of texts with whole words hidden. Deterministic in the seed.
 
-    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token, and 10 % stay (BERT, Devlin et al.
+    Of the chosen tokens 80 % become the mask token, 10 % a random token, and 10 % stay (BERT, Devlin et al.
     1810.04805). Texts of similar length share a batch to save padding. Each pass reshuffles the texts.
     """
 
@@ -175,15 +175,10 @@ class CorpusBatches:
                 self._polarities.append(polarity)
         if not self.rows:
             raise ValueError("the corpus has no text")
-        self._continues = np.zeros(max(encoder.words) + 1, dtype=bool)
-        for word, token in encoder.ids.items():
-            self._continues[token] = word.startswith("##")
-        self._scale = np.ones_like(self._continues, dtype=np.float64)
-        self._scale[[encoder.ids[word] for word in seldom if word in encoder.ids]] = 1 / SELDOM
+        self._words = words = encoder.words
+        self._scale = np.ones(words.size, dtype=np.float64)
+        self._scale[words.forms_of(seldom)] = 1 / SELDOM
         self._special = np.array([encoder.cls, encoder.sep, encoder.pad])
-        self._plain = np.array(
-            sorted(t for w, t in encoder.ids.items() if not w.startswith("[")), dtype=np.int64
-        )
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -199,7 +194,9 @@ class CorpusBatches:
         """Make a batch of some rows, hiding about `mask_share` of the words, at least one in each row."""
         ids, attention = pad_rows([self.rows[i] for i in indices], self._encoder.pad)
         open_ = ~np.isin(ids, self._special)  # (batch, tokens)
-        word = np.cumsum(~self._continues[ids], axis=1) - 1  # (batch, tokens), index of the token's word
+        word = (
+            np.cumsum(~self._words.continues(ids), axis=1) - 1
+        )  # (batch, tokens), index of the token's word
         draw = np.take_along_axis(self._random.random(ids.shape), np.maximum(word, 0), axis=1)
         draw *= self._scale[ids]
         draw[~open_] = 2.0 / SELDOM  # never chosen
@@ -212,7 +209,7 @@ class CorpusBatches:
         fate = self._random.random(len(targets))
         hidden = np.where(fate < 0.8, self._encoder.mask, targets)
         swapped = (fate >= 0.8) & (fate < 0.9)
-        hidden[swapped] = self._random.choice(self._plain, size=int(swapped.sum()))
+        hidden[swapped] = self._random.choice(self._words.plain, size=int(swapped.sum()))
         ids[chosen] = hidden
         polarities = np.zeros_like(ids)
         for row, i in enumerate(indices):

@@ -14,8 +14,9 @@ the shift applies. Only the votes are learnt with the shift in place: in other t
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from torch import Tensor
 from training.corpus.replay_sentences import ReplaySentences
 from training.finetuning.batches import Batch, CorpusBatches, joined, query_batch, shuffled_batches
 from training.finetuning.data_parallelism import SINGLE_WORKER, DataParallelism
+from training.finetuning.folding import Folding
 from training.finetuning.losses import (
     HIDDEN_FACTOR,
     BatchJudgements,
@@ -32,9 +34,10 @@ from training.finetuning.losses import (
     rank_hinge,
 )
 from training.finetuning.objective import DEFAULT_OBJECTIVE, Objective
-from training.finetuning.reference_model import ModelWithReference
+from training.finetuning.reference_model import with_reference
 from training.finetuning.trainer import Checkpointer, LossPoint, Step, train
 from training.inference.encoder import Encoded
+from training.inference.words import Slot
 from training.models.output_shift import OutputShift
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
@@ -42,11 +45,12 @@ from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
 SLOT_BATCH = 64  # queries
-MAX_RATE_SCALE = math.sqrt(2)  # with an output shift there are more steps, and smaller ones do less harm
+MAX_RATE_SCALE = math.sqrt(2)  # with an output shift: small models lose less by smaller steps
 
 # (masks, vocabulary) logits of the model and of the reference model → a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
 LossTerm = Iterator[tuple[Batch, Loss]]
+Fold = Callable[[Tensor], Tensor]  # (masks, vocabulary) logits → the same with one column a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +116,20 @@ def fine_tune(
     if objective.has_replay:
         lm_weight = 0.0 if shift is None else settings.replay_lm_weight
         parts.append(terms.replay(replay_sentences.texts, lm_weight=lm_weight))
-    if objective.has_anchors:
+    if objective.has_anchors and replay_sentences.others:
         parts.append(terms.anchors(replay_sentences.others))
     if shift is not None:
         parts.append(terms.praise(replay_sentences.praise, shift))
-        parts.append(terms.blame(replay_sentences.blame, shift))
-    elif objective.has_anchors:
+        if replay_sentences.blame:
+            parts.append(terms.blame(replay_sentences.blame, shift))
+    elif objective.has_anchors and replay_sentences.blame:
         parts.append(terms.anchors([query for query, _ in replay_sentences.blame]))
     per_epoch = math.ceil(len(judged) / settings.batch_examples)
-    least = settings.min_steps if shift is None else settings.shifted_steps
-    steps = min(max(per_epoch * settings.epochs, least), settings.max_steps)
+    steps = min(max(per_epoch * settings.epochs, settings.min_steps), settings.max_steps)
     progress.step("fine-tuning on the votes", steps)
     max_scale = math.inf if shift is None else MAX_RATE_SCALE
     rates = settings.at_width(model.shape.hidden_size, max_scale=max_scale)
-    paired = ModelWithReference(model, frozen_share=objective.frozen_share)
+    paired = with_reference(model, frozen_share=objective.frozen_share)
     pad = model.encoder.pad
 
     def step_at(_step: int) -> Step:
@@ -157,6 +161,11 @@ def fine_tune(
     return points
 
 
+def _slots_of(queries: Iterable[Encoded]) -> list[Slot]:
+    """What comes before each mask of a batch."""
+    return [slot for query in queries for slot in query.slots]
+
+
 @torch.no_grad()
 def _with_slots(
     model: MaskedLm, judged: Sequence[_EncodedExample], shift: OutputShift, device: torch.device
@@ -185,6 +194,7 @@ class _LossTerms:
     ) -> None:
         self._shown_words = shown_words
         self._encoder = model.encoder
+        self._folding = Folding(self._encoder.words, device)
         self._token_of, self._settings, self._device = token_of, settings, device
         self._offered = torch.tensor(list(offered), device=device)
 
@@ -199,7 +209,8 @@ class _LossTerms:
             for word, weight in side
             if (token := self._token_of(word)) is not None
         )
-        return _EncodedExample(Encoded(query.ids, (query.masks[example.mask_index],)), words)
+        at = slice(example.mask_index, example.mask_index + 1)
+        return _EncodedExample(Encoded(query.ids, query.masks[at], query.slots[at]), words)
 
     def votes(
         self, judged: Sequence[_EncodedExample], objective: Objective, shift: OutputShift | None
@@ -208,15 +219,18 @@ class _LossTerms:
         for group in shuffled_batches(judged, self._settings.batch_examples, self._settings.seed):
             judgements = self._flatten(group)
             slots = torch.tensor([[example.slot] for example in group], device=self._device)  # (masks, 1)
+            fold = partial(self._folding.apply, slots=_slots_of(example.query for example in group))
 
             def loss(
                 logits: Tensor,
                 reference: Tensor,
                 judgements: BatchJudgements = judgements,
                 slots: Tensor = slots,
+                fold: Fold = fold,
             ) -> Tensor:
                 if shift is not None:
                     logits, reference = (shift.apply(each, slots) for each in (logits, reference))
+                logits, reference = fold(logits), fold(reference)
                 return weight * objective.votes_loss(logits, reference, judgements)
 
             yield query_batch([example.query for example in group], self._encoder.pad), loss
@@ -241,50 +255,49 @@ class _LossTerms:
             yield batch, loss
 
     def anchors(self, queries: Sequence[str]) -> LossTerm:
-        return self._with_loss(
-            queries,
-            lambda logits, reference: self._settings.anchor_weight * kl_to_reference(logits, reference),
-            seed=self._settings.seed + 2,
-        )
+        def loss(logits: Tensor, reference: Tensor) -> Tensor:
+            return self._settings.anchor_weight * kl_to_reference(logits, reference)
+
+        # Encoded when drawn: a short run draws a tenth of the sentences.
+        for group in shuffled_batches(queries, self._settings.anchor_examples, self._settings.seed + 2):
+            yield query_batch([self._encoder.encode(query) for query in group], self._encoder.pad), loss
 
     def praise(self, queries: Sequence[str], shift: OutputShift) -> LossTerm:
         """Good words gain on bad ones, and bad words that the team does not want leave the best."""
         settings = self._settings
         hidden = shift.bad[shift.shifts[shift.bad] < 0]
+        hidden = hidden[torch.isin(hidden, self._offered)]  # of each word the token that it folds into
         others = self._offered[~torch.isin(self._offered, hidden)]
         rank = HIDDEN_FACTOR * self._shown_words
 
-        def loss(logits: Tensor, reference: Tensor) -> Tensor:
-            held = settings.side_anchor_weight * kl_to_reference(logits, reference)
-            side = settings.praise_weight * polarity_loss(logits, shift.good, shift.bad)
-            hinge = rank_hinge(logits, hidden, allowed=others, rank=rank)
-            return held + side + settings.praise_hinge_weight * hinge
+        for group in shuffled_batches(queries, settings.anchor_examples, settings.seed + 3):
+            encoded = [self._encoder.encode(query) for query in group]
+            fold = partial(self._folding.apply, slots=_slots_of(encoded))
 
-        return self._with_loss(queries, loss, seed=settings.seed + 3)
+            def loss(logits: Tensor, reference: Tensor, fold: Fold = fold) -> Tensor:
+                held = settings.side_anchor_weight * kl_to_reference(logits, reference)
+                side = settings.praise_weight * polarity_loss(logits, shift.good, shift.bad)
+                hinge = rank_hinge(fold(logits), hidden, allowed=others, rank=rank)
+                return held + side + settings.praise_hinge_weight * hinge
+
+            yield query_batch(encoded, self._encoder.pad), loss
 
     def blame(self, queries: Sequence[tuple[str, str]], shift: OutputShift) -> LossTerm:
         """Learn the hidden word as well: there are many ways to blame."""
         settings = self._settings
-        known = [
-            (query, token) for query, word in queries if (token := self._encoder.ids.get(word)) is not None
-        ]
+        vocabulary = self._encoder.words
+        known = [(query, token) for query, word in queries if (token := vocabulary.token(word)) is not None]
         for group in shuffled_batches(known, settings.anchor_examples, settings.seed + 4):
-            words = torch.tensor([word for _, word in group], device=self._device)  # (masks,)
+            encoded = [self._encoder.encode(query) for query, _ in group]
+            forms = [vocabulary.form(t, q.slots[0]) for q, (_, t) in zip(encoded, group, strict=True)]
+            words = torch.tensor(forms, device=self._device)  # (masks,)
 
             def loss(logits: Tensor, reference: Tensor, words: Tensor = words) -> Tensor:
                 held = settings.side_anchor_weight * kl_to_reference(logits, reference)
                 side = settings.blame_weight * polarity_loss(logits, shift.bad, shift.good)
                 return held + side + settings.blame_lm_weight * masked_lm(logits, words)
 
-            yield self._batch([query for query, _ in group]), loss
-
-    def _with_loss(self, queries: Sequence[str], loss: Loss, *, seed: int) -> LossTerm:
-        groups = shuffled_batches(queries, self._settings.anchor_examples, seed)
-        return ((self._batch(group), loss) for group in groups)
-
-    def _batch(self, queries: Sequence[str]) -> Batch:
-        # Encoded when drawn: a short run draws a tenth of the sentences.
-        return query_batch([self._encoder.encode(query) for query in queries], self._encoder.pad)
+            yield query_batch(encoded, self._encoder.pad), loss
 
     def _flatten(self, examples: Sequence[_EncodedExample]) -> BatchJudgements:
         flat = [(row, *word) for row, example in enumerate(examples) for word in example.words]

@@ -10,13 +10,14 @@ How much the team wants a word, from −1 to 1, is modelled by a Gaussian proces
     noise        what it thinks of the word in one sentence only
 
 So every judgement counts: it moves its word at once and its list a little, several on one word outweigh one,
-and a team whose taste is not that of the lists unlearns them. Whether similarity counts, and how much, is
-decided by the votes: every judged word is predicted from all others, and the variance with the best
-predictions is taken (section 5.4.2).
+and a team whose taste is not that of the lists unlearns them. A word that an admin prefers counts as
+`PREFERRED_WEIGHT` judgements in its favour. Whether similarity counts, and how much, is decided by the votes:
+every judged word is predicted from all others, and the variance with the best predictions is taken (section
+5.4.2).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,6 +28,9 @@ from training.corpus.lexicon import unwanted_words, wanted_words
 from training.votes.retraining_set import Example
 
 LIST_WEIGHT = 3  # judged words that weigh as much as what is expected of a list
+# Judgements that a preferred word is worth: they outweigh the list of bad words, and a team that rejects the
+# word in several sentences outweighs them.
+PREFERRED_WEIGHT = 3
 OWN_VARIANCE = 0.3
 NOISE_VARIANCE = 0.5  # of one judgement of weight 1
 LIST_MEANS = torch.tensor([1.0, -1.0], dtype=torch.float64)  # expected of good and of bad words
@@ -63,7 +67,7 @@ class Vocabulary:
         """
         centred = embeddings.double() - embeddings.double().mean(dim=0)
         lists = (wanted_words(), unwanted_words())
-        membership = [[float(has_lists and word in of) for of in lists] for word in words]
+        membership = [[float(has_lists and word.lower() in of) for of in lists] for word in words]
         return cls(
             words,
             torch.tensor(membership, dtype=torch.float64).reshape(-1, len(lists)),
@@ -71,14 +75,21 @@ class Vocabulary:
         )
 
 
-def word_tilts(examples: Sequence[Example], vocabulary: Vocabulary) -> dict[str, float]:
+def word_tilts(
+    examples: Sequence[Example], vocabulary: Vocabulary, *, preferred: Collection[str] = ()
+) -> dict[str, float]:
     """How much each word is wanted on sentences without votes.
+
+    Args:
+        examples: judged words.
+        vocabulary: the words that may be offered.
+        preferred: words that the team prefers, in lower case.
 
     Returns:
         Word → probability that the team wants it minus the probability that it does not, in [−1, 1], without
         the words about which the votes say little.
     """
-    judged = _judged_words(examples, vocabulary.words)
+    judged = _judged_words(examples, vocabulary.words, frozenset(preferred))
     if not judged:
         return {}
     similarity = _best_similarity(judged, vocabulary)
@@ -98,17 +109,23 @@ class _JudgedWord:
     weight: float  # of all of them
 
 
-def _judged_words(examples: Sequence[Example], words: Sequence[str]) -> list[_JudgedWord]:
+def _judged_words(
+    examples: Sequence[Example], words: Sequence[str], preferred: Collection[str]
+) -> list[_JudgedWord]:
     """Return the judged words that may be offered; those with the most weight if there are too many."""
-    place = {word: index for index, word in enumerate(words)}
+    place = {word.lower(): index for index, word in enumerate(words)}
     total: dict[int, float] = defaultdict(float)
     weight: dict[int, float] = defaultdict(float)
     for example in examples:
         for side, sign in ((example.wanted, 1.0), (example.unwanted, -1.0)):
             for word, amount in side:
-                if (index := place.get(word)) is not None and amount > 0:
+                if (index := place.get(word.lower())) is not None and amount > 0:
                     total[index] += sign * amount
                     weight[index] += amount
+    for index, word in enumerate(words):
+        if word.lower() in preferred:
+            total[index] += PREFERRED_WEIGHT
+            weight[index] += PREFERRED_WEIGHT
     most = sorted(weight, key=lambda index: (-weight[index], index))[:MAX_JUDGED]
     return [_JudgedWord(index, total[index] / weight[index], weight[index]) for index in sorted(most)]
 

@@ -1,7 +1,7 @@
 """Make the output shift of a night: the tilts of the judged words, and which blanks ask for a judgement."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,7 +20,7 @@ from training.models.torch_model import MaskedLm
 from training.settings import NightSettings
 from training.votes.retraining_set import Example
 
-SLOT_QUERIES = 500  # of each of praise, blame, all others, and words of replayed texts
+SLOT_QUERIES = 250  # of each of praise, blame, all others, and words of replayed texts
 SLOT_DECAY = 0.01  # L2 penalty on the standardised weights
 SLOT_ITERATIONS = 50
 BATCH = 64
@@ -32,6 +32,7 @@ def shift_of_votes(
     *,
     exported: FillModel,
     replay_sentences: ReplaySentences,
+    preferred: Collection[str],
     settings: NightSettings,
 ) -> OutputShift | None:
     """Return what the votes teach about words; None if nothing tells good words from bad ones.
@@ -41,23 +42,29 @@ def shift_of_votes(
         examples: the retraining set's.
         exported: the same model as it serves, which knows the words that may be offered.
         replay_sentences: sentences without votes.
+        preferred: words that the team prefers, in lower case.
         settings: hyper-parameters.
     """
     offered = [int(token) for token in exported.offered]
-    projection = model.weights()["projector.weight"]
+    projection = model.architecture.projection.weight.detach()
     words = [exported.word_of(token) for token in offered]
-    tilts = word_tilts(examples, Vocabulary.of(words, projection[offered], has_lists=settings.has_word_lists))
+    known = Vocabulary.of(words, projection[offered], has_lists=settings.has_word_lists)
+    tilts = word_tilts(examples, known, preferred=preferred)
     sides = [wanted_words(), unwanted_words()]
     if not settings.has_word_lists:
         sides = [frozenset(word for word, tilt in tilts.items() if tilt * sign > 0) for sign in (1, -1)]
-    good, bad = (torch.tensor(sorted(set(exported.tokens_of(sorted(side))))) for side in sides)
+    tokens = exported.encoder.words
+    good, bad = (
+        torch.tensor(sorted(form for token in {*exported.tokens_of(side)} for form in tokens.forms(token)))
+        for side in sides
+    )
     if not tilts or not len(good) or not len(bad):
         return None
     shifts = torch.zeros(len(projection))
     for word, tilt in tilts.items():
         nats = settings.raise_by if tilt > 0 else settings.sink_by
         if (token := exported.token_of(word)) is not None:
-            shifts[token] = tilt * nats
+            shifts[tokens.forms(token)] = tilt * nats
     weight, bias = _judgement_slots(model, replay_sentences, seed=settings.seed)
     return OutputShift(good, bad, shifts, weight, bias)
 

@@ -20,6 +20,7 @@ from training.settings import OptimizerSettings
 
 log = structlog.stdlib.get_logger(__name__)
 REPORT_EVERY_STEPS = 10  # reading a loss waits for the GPU
+BF16_PARAMETERS = 5_000_000  # on a CPU, a smaller model is as fast in fp32
 CHECKPOINT_EVERY_STEPS = 10  # a multiple of the above: stopping elsewhere would add readings
 
 
@@ -55,10 +56,13 @@ class Checkpointer(Protocol):
         """Save the state, or skip it: called every `CHECKPOINT_EVERY_STEPS` steps."""
 
 
-def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is faster than fp32 on the device: on GPUs, and on CPUs with instructions for it."""
+def _is_faster_in_bf16(model: nn.Module, device: torch.device) -> bool:
+    """On GPUs, and for larger models on CPUs that multiply in bf16."""
+    if device.type == "cuda":
+        return True
     capabilities = torch.cpu.get_capabilities()
-    return device.type == "cuda" or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    is_large = sum(parameter.numel() for parameter in model.parameters()) >= BF16_PARAMETERS
+    return is_large and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 class Trainer:
@@ -71,7 +75,6 @@ class Trainer:
         steps: int,
         rates: OptimizerSettings,
         device: torch.device,
-        bf16: bool | None = None,
         data_parallelism: DataParallelism = SINGLE_WORKER,
     ) -> None:
         """Begin at step 0.
@@ -81,12 +84,10 @@ class Trainer:
             steps: length of the schedule.
             rates: hyper-parameters of the optimiser.
             device: the device that holds the model.
-            bf16: whether to use autocast with bf16 (weights stay fp32). None: on a GPU only, since on the CPU
-                it saved only a tenth of a step of fine-tuning.
             data_parallelism: the group that shares each batch.
         """
         self._data_parallelism = data_parallelism
-        self._bf16 = device.type == "cuda" if bf16 is None else bf16
+        self._bf16 = _is_faster_in_bf16(model, device)  # by autocast: the weights stay fp32
         self._model, self._device, self._clip = model, device, rates.max_gradient_norm
         self.steps, self.step, self._micro_batches = steps, 0, 1
         self._optimiser = _optimiser(model, rates, device)

@@ -15,18 +15,20 @@ from typing import Any
 import torch
 
 from storage import runs
-from storage.denied_words import read_denied
 from storage.sentences import Sentence
+from storage.team_words import read_words
 from storage.votes.consensus import store_reliabilities
 from storage.votes.predictions import count_votes
 from training.corpus.replay_sentences import ReplaySentences
 from training.errors import RegistryError, RunCancelledError
 from training.evaluation import gate
 from training.evaluation.candidate import CandidateEvaluation, changes
+from training.evaluation.drift import neutral_queries
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Objective
 from training.finetuning.output_shift import shift_of_votes
 from training.finetuning.trainer import LossPoint
+from training.inference.encoder import completed
 from training.inference.fill_model import FillModel
 from training.inference.vocabulary import denied_words
 from training.models import torch_model
@@ -111,7 +113,7 @@ class NightlyRun:
             as_of=self.as_of,
             aged_at=self.newest_vote_at,
             min_voters=self.settings.needed_voters,
-            denied=[*denied_words(), *self._team_denied],
+            denied=self._denied,
             half_life_days=self.settings.vote_half_life_days,
             previous_as_of=self.previous_as_of,
             progress=self.progress,
@@ -139,7 +141,17 @@ class NightlyRun:
     @functools.cached_property
     def _team_denied(self) -> list[str]:
         """The words that the team denied from chat, as they are when the run reads them."""
-        return [one.word for one in self.database.call(read_denied)]
+        return [one.word for one in self.database.call(read_words, "denied")]
+
+    @property
+    def _denied(self) -> list[str]:
+        """All denied words: those of the shipped list and the team's."""
+        return sorted(denied_words().union(self._team_denied))
+
+    @functools.cached_property
+    def _team_preferred(self) -> list[str]:
+        """The words that the team prefers, as they are when the run reads them."""
+        return [one.word for one in self.database.call(read_words, "preferred")]
 
     @property
     def _behaviour(self) -> Path:
@@ -156,6 +168,10 @@ class NightlyRun:
                 champion=proof.champion,
             )
         needed = self.settings.needed_judgements
+        if not checks.votes:
+            return Sentence(
+                "There are no votes yet. Rate the words of a reply, and the next run learns from them."
+            )
         if chosen.judgements < needed:
             return Sentence(
                 "There are {judged} judged words from {votes} votes; a run needs {needed} (a word is judged "
@@ -201,17 +217,24 @@ class NightlyRun:
             rolled_back=self.database.call(runs.rolled_back_hashes),
             shown_words=settings.shown_words,
             behaviour=self._behaviour,
-            denied=[*denied_words(), *self._team_denied],
+            denied=self._denied,
         )
         challenger = torch_model.load(registry.path(domain), base=domain)
         start = {name: value.clone() for name, value in challenger.state_dict().items()}
         replay = ReplaySentences.generate(
             seed=self.night.seed, sentences=self.night.sentences, replayed=self.night.replayed
         )
+        if not replay.texts:  # a language without patterns
+            replay = _replay_of_answers(before, chosen)
         if self.objective.has_shift:
             self.progress.step("weighing the judged words")
             challenger.shift = shift_of_votes(
-                challenger, chosen.train, exported=before, replay_sentences=replay, settings=self.night
+                challenger,
+                chosen.train,
+                exported=before,
+                replay_sentences=replay,
+                preferred=self._team_preferred,
+                settings=self.night,
             )
         shift = challenger.shift
         points = self._fine_tune(challenger, chosen, before, replay, device)
@@ -270,12 +293,13 @@ class NightlyRun:
             "shown_words": self.settings.shown_words,
             "previous_as_of": previous.isoformat() if previous else None,
             **({"denied": self._team_denied} if self._team_denied else {}),
+            **({"preferred": self._team_preferred} if self._team_preferred else {}),
             **({"workers": self.settings.ray_workers} if self.settings.is_on_cluster else {}),
         }
 
     @contextlib.contextmanager
     def _at_the_precision_of(self, challenger: FillModel, domain: FillModel) -> Iterator[FillModel]:
-        """Return the domain model at the challenger's precision, so that their speeds can be compared."""
+        """Yield the domain model at the challenger's precision, so that their speeds can be compared."""
         if challenger.outlier_share == domain.outlier_share:
             yield domain
             return
@@ -339,7 +363,8 @@ class NightlyRun:
             )
             return Outcome("rejected", sentence, version, verdict.to_json(), report)
         self.database.call(runs.note, self.run_id, challenger=version, verdict=verdict.to_json())
-        if self.settings.promotion == "proof":
+        needs_person = self.settings.promotion == "ask" or not self.night.has_word_lists
+        if self.settings.promotion == "proof" and denied_words():
             sentence = Sentence(
                 "{version} passed every test. It answers together with {champion} until people's votes "
                 "decide.",
@@ -347,7 +372,7 @@ class NightlyRun:
                 champion=standard,
             )
             return Outcome("proving", sentence, version, verdict.to_json(), report)
-        if self.settings.promotion == "ask" or not self.night.has_word_lists:
+        if needs_person or not denied_words():  # nothing else keeps insults out in a language without a list
             sentence = Sentence(
                 "{version} passed every test. An admin decides whether it replaces {champion}.",
                 version=version,
@@ -357,3 +382,14 @@ class NightlyRun:
         self.act(lambda: self.registry.promote(version, instead_of=instead_of))
         sentence = Sentence("{version} is the new champion.", version=version)
         return Outcome("promoted", sentence, version, verdict.to_json(), report)
+
+
+def _replay_of_answers(domain: FillModel, chosen: RetrainingSet) -> ReplaySentences:
+    """Replay what the domain model makes of the voted queries, which alone ask for judgements."""
+    queries = list(dict.fromkeys(example.query for example in chosen.train))
+    filled = domain.fill(queries, top=1)
+    texts = tuple(
+        completed(query, [candidates[0].word for candidates in masks])
+        for query, masks in zip(queries, filled, strict=True)
+    )
+    return ReplaySentences(texts, praise=tuple(queries), blame=(), others=tuple(neutral_queries(texts)))

@@ -24,6 +24,7 @@ from storage.errors import LockHeldError, StorageError
 from storage.runs import Status
 from storage.sentences import Sentence, TranslatableError
 from storage.votes.predictions import newest_vote_at
+from training.corpus.language import language
 from training.errors import (
     DuplicateRunError,
     NoChampionError,
@@ -198,7 +199,8 @@ def run_night(
             previous = database.call(runs.latest_judged, as_of_before=newest)
             work = NightlyRun(
                 settings,
-                night or NightSettings(has_word_lists=settings.word_lists == "prior"),
+                night
+                or NightSettings(has_word_lists=settings.word_lists == "prior" and language().has_words),
                 objective or DEFAULT_OBJECTIVE,
                 registry,
                 database,

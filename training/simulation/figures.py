@@ -42,7 +42,7 @@ class Measure:
             shown_words: number of words that people see per mask.
         """
         self._first, self._texts, self._shown_words = first, texts, shown_words
-        neutral = [case.text for case in metrics.read_suite(metrics.SUITES / "retention.jsonl")]
+        neutral = [case.text for case in metrics.shipped_suite("retention")]
         self._reference = Reference(first, [*neutral, *neutral_queries(texts)])
         self._perplexity = pseudo_perplexity(first, texts)
         self._fluency: dict[str, dict[str, Any]] = {}

@@ -116,7 +116,7 @@ class Simulation:
             texts=plan.texts,
             shown_words=settings.shown_words,
         )
-        self.before = {"night": 0, "status": "before", "serving": self._figures(champion)}
+        self.before: dict[str, Any] = {"night": 0, "status": "before", "serving": self._figures(champion)}
 
     def nights(self) -> Iterator[dict[str, Any]]:
         """Run the nights, and yield one row after each. `before` is the row of night 0.

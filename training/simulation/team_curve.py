@@ -149,7 +149,7 @@ def _judged(settings: Settings, hashes: Sequence[str], home: Path, progress: Pro
         home / "uptrain",
         as_of=now(),
         min_voters=settings.needed_voters,
-        denied=denied_words(),
+        denied=sorted(denied_words()),
         half_life_days=settings.vote_half_life_days,
         progress=progress,
     )

@@ -12,8 +12,8 @@ from support.versions import card
 
 from training.cli import comparisons
 from training.cli.output import Commands
+from training.corpus.language import examples
 from training.errors import BaseModelError, CorruptVersionError, NotComparableError, QueryTooLongError
-from training.evaluation.materials import QUERIES
 from training.registry.versions import Registry
 from training.settings import Settings
 
@@ -74,7 +74,7 @@ def parsed(printed: tuple[str, str]) -> Any:
 def test_versions_are_compared_with_each_other_and_their_base(registry: Registry, call: Call) -> None:
     found = parsed(call("v0002", "v0003", "--json"))
     assert (found["versions"], found["base"]) == (["v0002", "v0003"], "v0001")
-    assert list(found["texts"]) == list(QUERIES)
+    assert list(found["texts"]) == list(examples().compared)
     assert list(found["texts"][QUERY]) == ["v0001", "v0002", "v0003"]
     assert list(found["suites"]) == ["suite"]
     assert list(found["perplexity"]) == ["own"]

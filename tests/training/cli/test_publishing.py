@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.variables import is_setting
 
 from training.cli import versions
 from training.cli.output import Commands
@@ -28,7 +29,7 @@ def call(
 ) -> Call:
     """Run `publish` where v0001 is the tiny DistilBERT. Returns exit code, standard output and error."""
     for name in os.environ:
-        if name.startswith(("FILLBOT_", "HF_TOKEN")):
+        if is_setting(name) or name == "HF_TOKEN":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     settings = Settings(home=tmp_path / "home")

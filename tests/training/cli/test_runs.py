@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from support.variables import is_setting
 
 from training.__main__ import main
 from training.domain import training_run
@@ -19,7 +20,7 @@ from training.registry.versions import TRAINING_LOG, Registry
 def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty FILLBOT_HOME, a tiny base, a short epoch."""
     for name in os.environ:
-        if name.startswith("FILLBOT_") or name == "DISCORD_TOKEN":
+        if is_setting(name):
             monkeypatch.delenv(name)
     for name in ("TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "1")

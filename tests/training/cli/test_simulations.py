@@ -9,6 +9,7 @@ import pytest
 import structlog
 from support.databases import TEMPLATE
 from support.tiny import WORDS
+from support.variables import is_setting
 
 from training.__main__ import main
 
@@ -36,7 +37,7 @@ TESTS = [
 def usual(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The options that every call needs, with an empty FILLBOT_HOME and a tiny base."""
     for name in os.environ:
-        if name.startswith("FILLBOT_") or name == "DISCORD_TOKEN":
+        if is_setting(name):
             monkeypatch.delenv(name)
     for name in ("TOKENIZERS_PARALLELISM", "HF_HUB_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "1")

@@ -31,7 +31,7 @@ def test_a_share_of_the_words_is_hidden_and_at_least_one() -> None:
 def test_every_piece_of_a_hidden_word_is_hidden() -> None:
     encoder = Encoder(tiny_tokenizer(), max_tokens=48)
     (only,) = mask_words(["washable"], encoder, share=0.1, seed=0)
-    assert [encoder.words[token] for token in only.targets] == ["wash", "##able"]
+    assert [encoder.words.tokens[token] for token in only.targets] == ["wash", "##able"]
     assert only.words[0] == only.words[1]
 
 
@@ -47,7 +47,7 @@ def test_a_model_with_other_tokens_is_asked_for_the_same_words(masked_lm: Masked
         ]
         shown = [
             [
-                " ".join(encoder.words[token].removeprefix("##") for token in each.targets)
+                " ".join(encoder.words.tokens[token].removeprefix("##") for token in each.targets)
                 for each in mask_words(texts, encoder, share=0.4, seed=seed)
             ]
             for encoder in (before, after)
@@ -88,7 +88,7 @@ def test_a_word_is_right_only_when_all_its_pieces_are(masked_lm: MaskedLm) -> No
     encoder = encoder_of(masked_lm)
     (only,) = mask_words(["washable"], encoder, share=1.0, seed=0)
     with torch.no_grad():  # it says "wash" everywhere: the first piece is right, the second is not
-        masked_lm.model.vocab_projector.bias[encoder.ids["wash"]] = 1e4
+        masked_lm.model.vocab_projector.bias[encoder.words.ids["wash"]] = 1e4
     assert score_held_out(masked_lm, [only], encoder, device=CPU).accuracy == 0.0
     (only,) = mask_words(["wash"], encoder, share=1.0, seed=0)
     assert score_held_out(masked_lm, [only], encoder, device=CPU).accuracy == 1.0

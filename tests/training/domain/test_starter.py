@@ -5,7 +5,7 @@ import re
 import pytest
 from benchmarks.first_answers import answer, questions, trained_starter
 
-from training.corpus.generator import STARTER_PATTERNS_DIR, generate, load_patterns
+from training.corpus.generator import generate, load_patterns
 from training.inference.fill_model import FillModel
 from training.progress import NoProgress
 
@@ -36,19 +36,19 @@ def test_the_questions_are_not_in_the_patterns() -> None:
         for at in range(len(words) - LONGEST_SHARED):
             if "[mask]" not in (row := words[at : at + LONGEST_SHARED + 1]):
                 asked.add(" ".join(row))
-    sentences = generate(20_000, seed=1, folder=STARTER_PATTERNS_DIR) + generate(20_000, seed=1)
+    sentences = generate(20_000, seed=1, starter=True) + generate(20_000, seed=1)
     texts = {" ".join(re.findall(r"[\w\[\]'-]+", sentence.text.lower())) for sentence in sentences}
     assert [row for row in asked if any(row in text for text in texts)] == []
 
 
 def test_only_the_starter_learns_its_patterns() -> None:
-    shared, own = load_patterns(), load_patterns(STARTER_PATTERNS_DIR)
+    shared, own = load_patterns(), load_patterns(starter=True)
     assert len(own) > 100
     assert not {pattern.text for pattern in shared} & {pattern.text for pattern in own}
 
 
 def test_its_sentences_are_well_formed() -> None:
-    for sentence in generate(3000, seed=2, folder=STARTER_PATTERNS_DIR):
+    for sentence in generate(3000, seed=2, starter=True):
         assert re.fullmatch(r"[A-Z].*[^ ][.!?]", sentence.text), sentence.text
         assert not re.search(r"  |[{}|\[\]]", sentence.text), sentence.text
         assert sentence.focus is not None

@@ -10,7 +10,6 @@ from support.oracles import Oracle
 
 from training.errors import BehaviourError
 from training.evaluation.behaviour_tests import (
-    SHIPPED,
     Direction,
     Invariance,
     Minimum,
@@ -18,6 +17,7 @@ from training.evaluation.behaviour_tests import (
     new_failures,
     read_behaviour,
     run_behaviour,
+    shipped,
 )
 from training.inference.encoder import Encoded
 from training.inference.fill_model import FillModel
@@ -31,7 +31,7 @@ class Moody(Oracle):
 
     def __init__(self, trigger: str, calm: dict[str, float], moved: dict[str, float]) -> None:
         super().__init__(calm)
-        self.trigger, self.moved = self.encoder.ids[trigger], Oracle(moved).row
+        self.trigger, self.moved = self.encoder.words.ids[trigger], Oracle(moved).row
 
     def log_probabilities(self, encoded: Sequence[Encoded]) -> list[np.ndarray]:
         return [
@@ -279,7 +279,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_shipped_tests_are_valid(fill_model: FillModel) -> None:
-    tests = read_behaviour(SHIPPED)
+    tests = read_behaviour(shipped())
     assert {type(test) for test in tests} == {Minimum, Invariance, Direction}
     assert len(tests) == len({test.name for test in tests}) >= 20
     assert all(len(set(test.queries)) == len(test.queries) for test in tests)
@@ -287,7 +287,7 @@ def test_the_shipped_tests_are_valid(fill_model: FillModel) -> None:
 
 @pytest.mark.skipif(not BASE.is_dir(), reason="needs a pretrained model")
 def test_a_plain_pretrained_model_passes_most_of_them() -> None:
-    results = run_behaviour(export_base(BASE), read_behaviour(SHIPPED))
+    results = run_behaviour(export_base(BASE), read_behaviour(shipped()))
     assert None not in results
     assert sum(result is not None and result.passed for result in results) >= 0.9 * len(results)
 

@@ -101,7 +101,7 @@ def test_the_praise_suite_does_not_judge_words_that_the_team_judged(monkeypatch:
 def test_shipped_behaviour_tests_that_contradict_the_team_are_set_aside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (minimum, *_) = behaviour_tests.read_behaviour(behaviour_tests.SHIPPED)
+    (minimum, *_) = behaviour_tests.read_behaviour(behaviour_tests.shipped())
     assert isinstance(minimum, behaviour_tests.Minimum)
     rejected = chosen(example(["late"], list(minimum.any_of or ())))
     _, metrics = judged(AFTER, monkeypatch, votes=rejected)
@@ -151,7 +151,9 @@ def test_moved_words_are_counted_over_all_judged_queries(
 def judged(
     challenger: FillModel, monkeypatch: pytest.MonkeyPatch, **changed: Any
 ) -> tuple[Any, dict[str, Any]]:
-    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    monkeypatch.setattr(
+        candidate, "_slowdown", lambda *_: candidate.Slowdown(1.0, 0.0)
+    )  # no test of the clock
     arguments: dict[str, Any] = {
         "votes": chosen(example(["comfortable"], ["cheap"])),
         "domain": BEFORE,
@@ -210,7 +212,7 @@ def test_blame_in_place_of_praise_by_words_without_votes_does_not_pass(
 
 
 def test_voted_queries_are_not_neutral(monkeypatch: pytest.MonkeyPatch) -> None:
-    suite = evaluate.read_suite(evaluate.SUITES / "retention.jsonl")
+    suite = evaluate.read_suite(evaluate.suites_folder() / "retention.jsonl")
     votes = chosen(*(example(["comfortable"], ["cheap"], query=case.text.upper()) for case in suite[1:]))
     _, metrics = judged(BEFORE, monkeypatch, votes=votes)
     assert metrics["moved"]["retention"]["masks"] == 1
@@ -248,7 +250,9 @@ def test_a_rolled_back_set_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_speed_is_compared_at_the_same_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[FillModel] = []
-    monkeypatch.setattr(candidate, "_latency_ratio", lambda before, *_: compared.append(before) or 1.0)
+    monkeypatch.setattr(
+        candidate, "_slowdown", lambda before, *_: compared.append(before) or candidate.Slowdown(1.0, 0.0)
+    )
     domain, challenger, alike = (speaker({"cheap": 0.4, "soft": 0.3}) for _ in range(3))
     domain.precision, challenger.precision = "int8", "fp32"
     challenger.agreement = {"top1": 0.933, "shown": 0.96, "masks": 269}
@@ -265,28 +269,23 @@ def test_speed_is_compared_at_the_same_precision(monkeypatch: pytest.MonkeyPatch
     assert compared == [alike, domain]
 
 
-def test_latency_is_a_ratio(fill_model: FillModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
-    ticks = iter(range(10_000))
-    monkeypatch.setattr(candidate.time, "process_time", lambda: float(next(ticks)))
-    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 5, 5) == 1.0
-
-
 def test_latency_is_that_of_the_fastest_round_of_each_query(
     fill_model: FillModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A round in which each query is slow once, on either side, says nothing."""
-    slow = iter([(1, 9), (9, 1), (9, 9), (1, 9), (1, 1)] * 100)  # seconds of both models, by query
+    """In each round one of three queries is slow after the change, another one each time."""
+    rounds = [[(1, 9), (1, 1), (1, 1)], [(1, 1), (1, 9), (1, 1)], [(1, 1), (1, 1), (1, 9)]]  # seconds
+    taken = iter([seconds for queries in rounds for pair in queries for seconds in pair] + [1, 1] * 100)
 
     def ticks() -> Iterator[float]:
         now = 0.0
-        for pair in slow:
-            for seconds in pair:
-                yield now
-                now += seconds
-                yield now
+        while True:
+            yield now
+            now += next(taken)
+            yield now
 
     clock = ticks()
     monkeypatch.setattr(candidate, "LATENCY_QUERIES", 3)
     monkeypatch.setattr(candidate.time, "process_time", lambda: next(clock))
-    assert candidate._latency_ratio(fill_model, fill_model, ["It is [MASK]."] * 3, 5) == 1.0
+    slowdown = candidate._slowdown(fill_model, fill_model, ["It is [MASK]."] * 5, 5)
+    assert slowdown == candidate.Slowdown(1.0, 0.0)
+    assert len(list(taken)) == 200 + 6, "the third round was not needed"

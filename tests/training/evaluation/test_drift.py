@@ -74,7 +74,7 @@ def test_words_of_praise_and_blame_are_not_hidden() -> None:
 
 
 def test_each_shipped_text_gives_one_query() -> None:
-    texts = metrics.read_texts(metrics.SUITES / "texts.jsonl")
+    texts = metrics.read_texts(metrics.suites_folder() / "texts.jsonl")
     queries = neutral_queries(texts)
     assert len(queries) == len(set(queries)) == len(texts)
     assert all(query.count("[MASK]") == 1 for query in queries)

@@ -138,6 +138,13 @@ def test_an_accepted_word_is_lost_out_of_sight_or_several_places_down(
     assert given.reasons[0].is_partial == is_lost
 
 
+@pytest.mark.parametrize(("added_s", "is_promotable"), [(0.0005, True), (0.0006, False)])
+def test_half_a_millisecond_more_is_not_noticed(added_s: float, *, is_promotable: bool) -> None:
+    given = verdict(challenger_skills=skills(latency_ratio=14.0), added_latency_s=added_s)
+    assert given.is_promotable == is_promotable
+    assert "takes 1.40 × the domain's time (limit 1.10 × or +0.5 ms)" in str(given.reasons)
+
+
 def test_two_in_a_hundred_accepted_words_may_be_lost_but_it_only_partly_learnt() -> None:
     given = verdict(learnt=learnt(wanted=[(9, 1)] * 98 + [(3, 19)] * 2, unwanted=[(1, 30)]))
     assert given.is_promotable
@@ -326,4 +333,4 @@ def test_serving_in_fp32_is_said_and_is_no_objection() -> None:
     given = verdict(precision_note=note)
     assert failed(given) == []
     (latency,) = (reason for reason in given.reasons if reason.name == "latency")
-    assert latency.text.endswith("(limit 1.10 ×); it serves in fp32")
+    assert latency.text.endswith("(limit 1.10 × or +0.5 ms); it serves in fp32")

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from training.corpus.domain_corpus import build_corpus
+from training.corpus.language import examples
 from training.errors import SuiteError
-from training.evaluation.materials import QUERIES, suites_of, texts_of
-from training.evaluation.metrics import SUITES, read_suite
+from training.evaluation.materials import suites_of, texts_of
+from training.evaluation.metrics import read_suite, suites_folder
 from training.inference.encoder import MASK_PATTERN
 from training.settings import DomainSettings, Settings
 
@@ -27,13 +28,13 @@ def settings_of(home: Path) -> Settings:
 
 
 def test_the_default_queries_have_one_mask_each() -> None:
-    assert [len(MASK_PATTERN.findall(query)) for query in QUERIES] == [1] * 5
+    assert [len(MASK_PATTERN.findall(query)) for query in examples().compared] == [1] * 5
 
 
 def test_suites_of_the_project_by_name() -> None:
     suites = suites_of(["main", "positive"])
     assert list(suites) == ["main", "positive"]
-    assert suites["main"] == read_suite(SUITES / "main.jsonl")
+    assert suites["main"] == read_suite(suites_folder() / "main.jsonl")
     assert {case.category for case in suites["positive"]} == {"positive"}
 
 

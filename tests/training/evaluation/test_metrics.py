@@ -73,7 +73,7 @@ def test_only_offered_words_have_ranks() -> None:
 
 
 def test_ranks_can_be_among_fewer_words() -> None:
-    ids = RANKED.encoder.ids
+    ids = RANKED.encoder.words.ids
     some = np.asarray(sorted(token for word, token in ids.items() if word not in {"cheap", "ugly", "soft"}))
     (score,) = metrics.score_cases(RANKED, [case(["comfortable"], ["cheap", "broken"])], among=some)
     assert score is not None
@@ -83,7 +83,7 @@ def test_ranks_can_be_among_fewer_words() -> None:
 
 
 def test_the_best_five_are_among_the_same_words_as_the_ranks() -> None:
-    ids = RANKED.encoder.ids
+    ids = RANKED.encoder.words.ids
     some = np.asarray(sorted(token for word, token in ids.items() if word not in {"cheap", "ugly", "soft"}))
     (score,) = metrics.score_cases(RANKED, [case(["comfortable", "heavy"], ["cheap", "poor"])], among=some)
     assert score is not None  # comfortable, great, poor, light, heavy
@@ -181,7 +181,7 @@ def test_a_case_is_judged_at_its_first_mask(fill_model: FillModel) -> None:
     (score,) = metrics.score_cases(fill_model, [both])
     encoded = fill_model.encoder.encode(both.text)
     first = np.exp(fill_model.log_probabilities([encoded])[0][0])
-    shoes, ugly = first[fill_model.encoder.ids["shoes"]], first[fill_model.encoder.ids["ugly"]]
+    shoes, ugly = first[fill_model.encoder.words.ids["shoes"]], first[fill_model.encoder.words.ids["ugly"]]
     assert score is not None
     assert score.wanted_share == pytest.approx(shoes / (shoes + ugly), rel=1e-4)
 
@@ -247,8 +247,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_the_shipped_suites_are_valid() -> None:
     for name in ("main", "control", "retention"):
-        assert len(read_suite(metrics.SUITES / f"{name}.jsonl")) >= 30
-    assert len(read_texts(metrics.SUITES / "texts.jsonl")) >= 30
+        assert len(read_suite(metrics.suites_folder() / f"{name}.jsonl")) >= 30
+    assert len(read_texts(metrics.suites_folder() / "texts.jsonl")) >= 30
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, r'{"text": "\ud800 [MASK]"}'])

@@ -89,7 +89,7 @@ def test_every_text_has_something_hidden(encoder: Encoder) -> None:
 
 
 def test_words_are_hidden_whole(encoder: Encoder) -> None:
-    pieces = {encoder.ids["wash"]: encoder.ids["##able"]}
+    pieces = {encoder.words.ids["wash"]: encoder.words.ids["##able"]}
     seen = 0
     for batch in islice(corpus(encoder, ["washable socks are late"] * 8, mask_share=0.3), 100):
         assert batch.targets is not None
@@ -122,7 +122,7 @@ def test_the_focus_is_hidden_most_of_the_time(encoder: Encoder) -> None:
         batch_examples=4,
         focus=[(start, start + len("comfortable"))] * 4,
     )
-    wanted = encoder.ids["comfortable"]
+    wanted = encoder.words.ids["comfortable"]
     hits = np.mean([wanted in row for batch in islice(batches, 200) for row in _targets_by_row(batch)])
     # Hidden in 70 %, and by chance in a thirteenth of the rest: 0.72.
     assert hits == pytest.approx(0.72, abs=0.05)
@@ -132,7 +132,7 @@ def test_the_polarity_is_set_where_the_focus_is_hidden(encoder: Encoder) -> None
     texts = ["nike shoes are washable", "nike boots are soft", "nike socks are warm"]
     spans = [(15, 23), (15, 19), (15, 19)]
     batches = corpus(encoder, texts, mask_share=0.5, batch_examples=3, focus=spans, polarities=[1, -1, 0])
-    expected = {encoder.ids["wash"]: 1, encoder.ids["##able"]: 1, encoder.ids["soft"]: -1}
+    expected = {encoder.words.ids["wash"]: 1, encoder.words.ids["##able"]: 1, encoder.words.ids["soft"]: -1}
     for batch in islice(batches, 50):
         assert batch.polarity is not None
         assert batch.targets is not None
@@ -185,5 +185,5 @@ def test_words_that_are_seldom_asked_are_seldom_hidden(encoder: Encoder) -> None
         corpus(encoder, texts, batch_examples=50, mask_share=0.3, seldom=("the", "are", "they")), 20
     ):
         assert batch.targets is not None
-        hidden.update(encoder.words[int(token)] for token in batch.targets)
+        hidden.update(encoder.words.tokens[int(token)] for token in batch.targets)
     assert hidden["the"] + hidden["they"] < 0.3 * (hidden["warm"] + hidden["soft"])

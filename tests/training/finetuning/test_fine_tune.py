@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from support.families import family
+from support.tiny import tiny_tokenizer
 
 from training.corpus.replay_sentences import ReplaySentences
 from training.finetuning.fine_tune import fine_tune
@@ -75,6 +77,21 @@ def test_a_rejected_word_leaves_the_best_and_an_accepted_one_joins_them(masked_l
     assert next(masked_lm.parameters()).device.type == "cpu"
 
 
+@pytest.mark.parametrize("kind", ["roberta", "modernbert", "mpnet"])
+def test_every_family_learns_what_was_voted(kind: str) -> None:
+    tokenizer = tiny_tokenizer()
+    pad, size = tokenizer.token_to_id("[PAD]"), tokenizer.get_vocab_size()
+    model = MaskedLm(family(kind, pad_token_id=pad, vocab_size=size), tokenizer, base=kind)
+    words = model.architecture.projection.weight.clone()
+    before = ranked(model, QUERY)
+    tuned(model, [example([before[25]], [before[0]])])
+    after = ranked(model, QUERY)
+    assert after.index(before[0]) >= 5
+    assert after.index(before[25]) < 5
+    assert torch.equal(model.architecture.projection.weight, words)  # frozen
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_anchored_queries_move_less_than_voted_ones(masked_lm: MaskedLm) -> None:
     before = copy.deepcopy(masked_lm)
     tuned(masked_lm, [example([], [ranked(masked_lm, QUERY)[0]])])
@@ -89,7 +106,7 @@ def test_anchored_queries_move_less_than_voted_ones(masked_lm: MaskedLm) -> None
 def shift_for(model: MaskedLm) -> OutputShift:
     """Good: soft; bad: ugly; applied everywhere."""
     ids = model.tokenizer.get_vocab()
-    shifts = torch.zeros(len(model.weights()["projector.bias"]))
+    shifts = torch.zeros(len(model.architecture.projection.bias))
     shifts[ids["soft"]], shifts[ids["ugly"]] = 1.0, -2.0
     good, bad = torch.tensor([ids["soft"]]), torch.tensor([ids["ugly"]])
     return OutputShift(good, bad, shifts, torch.zeros(model.shape.hidden_size), torch.tensor(50.0))
@@ -102,7 +119,7 @@ def test_praise_and_blame_teach_which_side_a_sentence_asks_for(masked_lm: Masked
     masked_lm.shift = shift_for(masked_lm)
     objective = replace(DEFAULT_OBJECTIVE, votes_loss=lambda logits, *_: 0.0 * logits.sum())
     weights = {"praise_weight": 1.0, "blame_weight": 1.0, "side_anchor_weight": 0.0, "blame_lm_weight": 0.0}
-    settings = SETTINGS.model_copy(update={"shifted_steps": 150, "max_steps": 150, **weights})
+    settings = SETTINGS.model_copy(update={"min_steps": 150, "max_steps": 150, **weights})
     tuned(masked_lm, [example(["soft"], ["ugly"])], objective=objective, settings=settings)
     masked_lm.shift = None
 

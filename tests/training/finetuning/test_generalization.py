@@ -122,3 +122,13 @@ def test_similar_words_follow_when_the_judgements_show_that_they_do() -> None:
 def test_the_order_of_the_judgements_does_not_matter(copies: int) -> None:
     examples = agreeing(20) * copies
     assert word_tilts(examples, vocabulary()) == pytest.approx(word_tilts(examples[::-1], vocabulary()))
+
+
+def test_a_preferred_word_counts_as_three_judgements() -> None:
+    elsewhere = [example(1, wanted=[GOOD[0]])]
+    by_list = word_tilts(elsewhere, vocabulary())[BAD[-1]]
+    preferred = word_tilts(elsewhere, vocabulary(), preferred=[BAD[-1]])[BAD[-1]]
+    judged = word_tilts([*elsewhere, *(example(n, wanted=[BAD[-1]]) for n in (2, 3, 4))], vocabulary())
+    assert by_list < 0 < preferred == pytest.approx(judged[BAD[-1]])
+    against = [example(n, unwanted=[BAD[-1]]) for n in range(2, 14)]
+    assert word_tilts([*elsewhere, *against], vocabulary(), preferred=[BAD[-1]])[BAD[-1]] < 0

@@ -17,13 +17,16 @@ from support.versions import write as write_small
 from storage import runs
 from storage.backends.locks import RUN, holding, lock_for
 from storage.database import Database
-from storage.denied_words import change_denied
 from storage.runs import Run
 from storage.schema import votes
+from storage.sentences import from_json
+from storage.team_words import change_word
+from training.corpus.language import language, reading
 from training.errors import (
     BaseModelError,
     DuplicateRunError,
     NoChampionError,
+    NoStarterError,
     RegistryUnwritableError,
     RunCancelledError,
     RunInProgressError,
@@ -37,7 +40,7 @@ from training.pipeline.outcome import Outcome
 from training.pipeline.run import run_domain, run_init, run_night
 from training.progress import NoProgress
 from training.registry.versions import Registry
-from training.settings import DomainSettings, NightSettings, Settings, StarterSettings
+from training.settings import DEFAULT_BASE_MODEL, DomainSettings, NightSettings, Settings, StarterSettings
 
 NIGHT = NightSettings(
     learning_rate=1e-3,
@@ -98,7 +101,7 @@ class Home:
 def small_suites(folder: Path) -> Path:
     """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
     folder.mkdir()
-    for path in metrics.SUITES.iterdir():
+    for path in metrics.suites_folder().iterdir():
         lines = path.read_text(encoding="utf-8").splitlines()[:6]
         (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
     return folder
@@ -106,8 +109,11 @@ def small_suites(folder: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
-    monkeypatch.setattr(candidate.metrics, "SUITES", small_suites(tmp_path / "suites"))
+    monkeypatch.setattr(
+        candidate, "_slowdown", lambda *_: candidate.Slowdown(1.0, 0.0)
+    )  # no test of the clock
+    few = small_suites(tmp_path / "suites")
+    monkeypatch.setattr(candidate.metrics, "suites_folder", lambda: few)
     # A tiny model of random weights answers the suites by chance.
     criteria = [each if each.name == "learnt" else replace(each, limit=99.0) for each in gate.DOMAIN_CRITERIA]
     monkeypatch.setattr(gate, "DOMAIN_CRITERIA", tuple(criteria))
@@ -201,7 +207,7 @@ def test_a_night_needs_a_first_version(home: Home) -> None:
 def test_a_night_without_votes_is_skipped_with_the_reason(started: Home) -> None:
     outcome = night_of(started)
     assert outcome.status == "skipped"
-    assert "There are 0 judged words from 0 votes; a run needs 1" in outcome.sentence
+    assert "There are no votes yet." in outcome.sentence
     run = started.latest()
     assert (run.trigger, run.status, run.champion, run.challenger) == ("retrain", "skipped", "v0001", None)
     assert run.reason == outcome.sentence
@@ -610,6 +616,44 @@ def test_a_version_waits_for_an_admin_where_settings_say_so(
     assert (run.status, run.champion, run.challenger) == ("waiting", "v0001", "v0002")
 
 
+@pytest.mark.parametrize("promotion", ["auto", "proof"])
+def test_a_language_without_files_learns_from_votes_alone_and_a_person_decides(
+    started: Home, monkeypatch: pytest.MonkeyPatch, promotion: str
+) -> None:
+    promoting(monkeypatch)
+    monkeypatch.setattr(candidate.metrics, "suites_folder", lambda: language().suites)
+    started.reject_the_best_word()
+    started.settings = started.settings.model_copy(update={"corpus_language": "fr", "promotion": promotion})
+    with reading("fr"):
+        outcome = night_of(started, night=NIGHT.model_copy(update={"has_word_lists": False}))
+    assert outcome.status == "waiting"
+    assert started.registry.champion() == "v0001"
+    assert outcome.version is not None
+    assert started.registry.card(outcome.version).precision == "fp32"
+
+
+def test_the_verdict_names_what_the_language_lacks(started: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidate.metrics, "suites_folder", lambda: language().suites)
+    started.reject_the_best_word()
+    with reading("fr"):
+        outcome = night_of(started, night=NIGHT.model_copy(update={"has_word_lists": False}))
+    assert outcome.verdict is not None
+    reasons = {reason["name"]: reason for reason in outcome.verdict["reasons"]}
+    assert not reasons["language"]["has_data"]
+    text = str(from_json(reasons["language"]))
+    assert text.startswith("not checked, for lack of files in the language fr: sentence patterns, lists of")
+    without_data = {name for name, reason in reasons.items() if not reason["has_data"]}
+    assert {"control", "retention", "praise", "perplexity", "drift", "behaviour", "deny-list"} <= without_data
+
+
+def test_there_is_no_starter_without_patterns(home: Home) -> None:
+    settings = home.settings.model_copy(
+        update={"corpus_language": "fr", "base_model": DEFAULT_BASE_MODEL, "home": home.settings.home / "fr"}
+    )
+    with reading("fr"), pytest.raises(NoStarterError, match=r"language fr .* FILLBOT_BASE_MODEL"):
+        run_init(settings, NoProgress())
+
+
 def test_a_version_is_proved_where_settings_say_so_and_runs_wait(
     started: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -631,7 +675,7 @@ def test_a_word_that_the_team_denied_is_neither_learnt_nor_offered(started: Home
     started.reject_the_best_word(query="Nike caps are very [MASK].")
     denied = started.reject_the_best_word()
     changed = {"by": 7, "champion": "v0001", "now": NOON}
-    started.with_database(lambda database: change_denied(database, denied, is_denied=True, **changed))
+    started.with_database(lambda database: change_word(database, "denied", denied, is_added=True, **changed))
     outcome = night_of(started)
     assert outcome.version is not None
     made = FillModel(started.registry.path(outcome.version))
@@ -640,3 +684,22 @@ def test_a_word_that_the_team_denied_is_neither_learnt_nor_offered(started: Home
     deny_list = next(one for one in outcome.verdict["reasons"] if one["name"] == "deny-list")
     assert deny_list["passed"]
     assert started.registry.card(outcome.version).settings["denied"] == [denied]
+
+
+def test_a_preferred_word_is_learnt_and_makes_another_version(started: Home) -> None:
+    started.reject_the_best_word()
+    before = FillModel(started.registry.path("v0001"))
+    word = before.fill(["Adidas jackets are [MASK]."], top=20)[0][0][-1].word
+    plain = night_of(started)
+    changed = {"by": 7, "champion": "v0001", "now": NOON}
+    started.with_database(lambda database: change_word(database, "preferred", word, is_added=True, **changed))
+    outcome = night_of(started, trigger="nightly")  # the same votes, and another word
+    assert plain.version is not None
+    assert outcome.version is not None
+    assert started.registry.card(outcome.version).settings["preferred"] == [word]
+    scores = []
+    for version in (plain.version, outcome.version):
+        made = FillModel(started.registry.path(version))
+        filled = made.fill(["Adidas jackets are [MASK]."], top=len(made.offered))[0][0]
+        scores.append(next(one.score for one in filled if one.word == word))
+    assert scores[1] > scores[0]

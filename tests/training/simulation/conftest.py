@@ -14,7 +14,7 @@ from training.settings import Settings
 def small_suites(folder: Path) -> Path:
     """The first lines of each suite that ships with the project: the tiny model knows few words anyway."""
     folder.mkdir()
-    for path in metrics.SUITES.glob("*.jsonl"):
+    for path in metrics.suites_folder().glob("*.jsonl"):
         lines = path.read_text(encoding="utf-8").splitlines()[:6]
         (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
     return folder
@@ -26,8 +26,11 @@ def settings(tmp_path: Path, distilbert_folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)  # no .env in sight
     for name in ("DISCORD_TOKEN", "FILLBOT_MIN_JUDGEMENTS", "FILLBOT_MIN_VOTERS", "FILLBOT_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(metrics, "SUITES", small_suites(tmp_path / "suites"))
-    monkeypatch.setattr(candidate, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    few = small_suites(tmp_path / "suites")
+    monkeypatch.setattr(metrics, "suites_folder", lambda: few)
+    monkeypatch.setattr(
+        candidate, "_slowdown", lambda *_: candidate.Slowdown(1.0, 0.0)
+    )  # no test of the clock
     url = url_for(tmp_path / "theirs.db")
     settings = Settings(
         home=tmp_path / "theirs", base_model=str(distilbert_folder), device="cpu", database_url=url

@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from training.corpus.language import language, reading
 from training.corpus.lexicon import unwanted_words, wanted_words
 from training.corpus.replay_sentences import ReplaySentences
 from training.distributed.ray.group import WorkerContext, WorkerGroup, run_on_workers
@@ -31,6 +32,7 @@ class _Task:
     settings: NightSettings
     shown_words: int
     objective: Objective
+    language: str
 
 
 def fine_tune_together(
@@ -51,26 +53,37 @@ def fine_tune_together(
     judged = {word for example in examples for word, _ in (*example.wanted, *example.unwanted)}
     words = judged | wanted_words() | unwanted_words()
     tokens = {word: token for word in words if (token := token_of(word)) is not None}
-    task = _Task(model, examples, tokens, list(offered), replay_sentences, settings, shown_words, objective)
+    task = _Task(
+        model,
+        examples,
+        tokens,
+        list(offered),
+        replay_sentences,
+        settings,
+        shown_words,
+        objective,
+        language().code,
+    )
     weights, points = run_on_workers(group, _work, task, name=name, progress=progress)
     model.load_state_dict({weight: torch.tensor(values) for weight, values in weights.items()})
     return points
 
 
 def _work(context: WorkerContext, task: _Task) -> tuple[dict[str, npt.NDArray[Any]], list[LossPoint]]:
-    points = fine_tune(
-        task.model,
-        task.examples,
-        token_of=task.tokens.get,
-        offered=task.offered,
-        replay_sentences=task.replay_sentences,
-        settings=task.settings,
-        shown_words=task.shown_words,
-        device=context.device,
-        progress=context.progress,
-        objective=task.objective,
-        data_parallelism=context.workers,
-        checkpointer=context.checkpointer,
-    )
+    with reading(task.language):
+        points = fine_tune(
+            task.model,
+            task.examples,
+            token_of=task.tokens.get,
+            offered=task.offered,
+            replay_sentences=task.replay_sentences,
+            settings=task.settings,
+            shown_words=task.shown_words,
+            device=context.device,
+            progress=context.progress,
+            objective=task.objective,
+            data_parallelism=context.workers,
+            checkpointer=context.checkpointer,
+        )
     # As NumPy arrays: Ray Train does not return tensors.
     return {name: weight.numpy() for name, weight in task.model.state_dict().items()}, points

@@ -1,5 +1,6 @@
 """The Ray Serve application: each replica is a process that answers with the champion."""
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
+from training.corpus.language import reading
 from training.distributed.serving.deployment import DEPLOYMENT, Service
 from training.distributed.serving.replica import RETRY_AFTER_S, Replica
 from training.distributed.shared_versions.cached_registry import CachedRegistry
@@ -28,6 +30,8 @@ class Fill:
 
     def __init__(self, service: Service) -> None:
         """Load the champion, or else another servable version; without one the replica does not start."""
+        self._open = contextlib.ExitStack()
+        self._open.enter_context(reading(service.corpus_language))
         # A node may have several replicas, and a folder of its own: each replica has a cache of its own.
         self._cache = Path(tempfile.mkdtemp(prefix="fillbot-replica-")) if service.models_url else None
         if self._cache is None:
@@ -53,6 +57,7 @@ class Fill:
         """Release the model and delete the cache; Ray Serve awaits it."""
         if self._replica is not None:
             await self._replica.close()
+        self._open.close()
         if self._cache is not None:
             shutil.rmtree(self._cache, ignore_errors=True)
 

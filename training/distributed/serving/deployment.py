@@ -26,6 +26,7 @@ class Service(BaseModel):
     models_dir: str
     models_url: str | None  # replicas follow what is published there; they get no access to the database
     threads: int
+    corpus_language: str
     replicas_min: int
     replicas_max: int
     replica_requests: float
@@ -37,6 +38,7 @@ class Service(BaseModel):
             models_dir=str(settings.models_dir.absolute()),
             models_url=settings.models_url,
             threads=settings.replica_cpus,
+            corpus_language=settings.corpus_language,
             replicas_min=settings.replicas_min,
             replicas_max=settings.replicas_max,
             replica_requests=settings.replica_requests,

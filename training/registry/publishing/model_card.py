@@ -47,7 +47,7 @@ With transformers. End the text with a period; without one, the model often pred
 ```python
 from transformers import pipeline
 fill = pipeline("fill-mask", model="FOLDER_OR_REPOSITORY")
-print(fill("Nike shoes are very [MASK]."))
+print(fill(f"Nike shoes are very {fill.tokenizer.mask_token}."))
 ```
 
 With fillbot, which offers only whole words and no offensive ones (`vocabulary.json`):

@@ -15,6 +15,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from storage.people.personal_data import find_personal_data
 from training.corpus.cleaning import duplicate_key
+from training.corpus.language import grammar, language
 from training.votes.checks.corpus_report import PRIVATE, EdgeCaseReport, read_edge_cases
 from training.votes.checks.framework import (
     Check,
@@ -35,11 +36,7 @@ LINK = r"(?i)https?://|\bwww\.|\w\.(?:com|net|org)\b"
 MAY_BE_PRIVATE = r"@|(?:\d\D*){3}|(?i)[\[({]at[\])}]"  # a cheap filter before the slow search in Python
 HTML = r"</?[A-Za-z][^<>]*>|&(?:[A-Za-z]{2,8}|#\d+);"
 UNREADABLE = r"[\x{FFFD}\x00-\x08\x0E-\x1F]|â€|Ã[\x{80}-\x{BF}]"
-USUAL_WORDS = (
-    r"(?i)\b(?:the|an?|and|or|of|to|in|is|are|was|were|be|it|its|this|these|that|for|on|with|my|your|our|their|"
-    r"i|you|they|them|we|he|she|so|but|not|no|at|as|by|from|have|has|do|can|will|where|who|when|others?|one)\b"
-)
-WORDS_WITHOUT_USUAL = 10  # English sentences this long rarely have none of them
+WORDS_WITHOUT_USUAL = 10  # sentences this long rarely have none of the usual words
 
 SPEAKS_WELL = (Signal("positive")) | (Signal("wanted"))
 SPEAKS_BADLY = (Signal("blames")) | (Signal("negative"))
@@ -73,7 +70,7 @@ class TextQuality(NoSetup, ColumnOp):
         """Add the columns."""
         text = pl.col("text")
         words = text.str.count_matches(r"\p{L}[\p{L}\p{M}'’-]*")
-        letters, latin = text.str.count_matches(r"\p{L}"), text.str.count_matches("[A-Za-z]")
+        letters = text.str.count_matches(r"\p{L}")
         rules = [
             (PRIVATE, _is_private(text)),  # first, so that such a text is never shown as an example
             ("HTML left over", text.str.contains(HTML)),
@@ -82,7 +79,7 @@ class TextQuality(NoSetup, ColumnOp):
             ("too long", words > self.max_words),
             ("mostly capitals", text.str.count_matches(r"\p{Lu}") * 2 > letters),
             ("mostly no letters", letters * 2 < text.str.count_matches(r"\S")),
-            ("not English", (latin * 4 < letters * 3) | _lacks_usual_words(words)),
+            *_another_language(words),
             ("a question", text.str.contains(r"\?")),
         ]
         keys = pl.Series("key", [duplicate_key(each) for each in data["text"]])
@@ -113,12 +110,14 @@ class SentimentSignals(NoSetup, ColumnOp):
     def run(self, data: pl.DataFrame) -> dict[str, Any]:
         """Add the columns."""
         is_open = pl.Series("open", OPEN.run(data), dtype=pl.Boolean)
-        analyzer = _analyzer()
-        scores = [
-            analyzer.polarity_scores(text)["compound"] if is_asked else 0.0
-            for text, is_asked in zip(without_denials(data["text"]), is_open, strict=True)
-        ]
-        score = pl.Series(scores, dtype=pl.Float64)
+        score = pl.Series([0.0] * len(data), dtype=pl.Float64)
+        if language().code == "en":  # VADER knows English alone; elsewhere the word lists decide
+            analyzer = _analyzer()
+            scores = [
+                analyzer.polarity_scores(text)["compound"] if is_asked else 0.0
+                for text, is_asked in zip(without_denials(data["text"]), is_open, strict=True)
+            ]
+            score = pl.Series(scores, dtype=pl.Float64)
         positive, negative = score >= self.min_positive, score <= self.max_negative
         return {"output": data.with_columns(is_open, positive.alias("positive"), negative.alias("negative"))}
 
@@ -168,8 +167,15 @@ def select_edge_cases(texts: Sequence[str], sources: Sequence[str], folder: Path
     return edge_cases
 
 
-def _lacks_usual_words(words: pl.Expr) -> pl.Expr:
-    return (words >= WORDS_WITHOUT_USUAL) & ~pl.col("text").str.contains(USUAL_WORDS)
+def _another_language(words: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    """The rule against other languages than the corpus's; none if its usual words are not known."""
+    rules = grammar()
+    if not rules.usual_words:
+        return []
+    text, usual = pl.col("text"), rf"(?i)\b(?:{'|'.join(sorted(rules.usual_words))})\b"
+    is_foreign = text.str.count_matches("[A-Za-z]") * 4 < text.str.count_matches(r"\p{L}") * 3
+    lacks_usual = (words >= WORDS_WITHOUT_USUAL) & ~text.str.contains(usual)
+    return [(f"not {rules.name}", is_foreign | lacks_usual)]
 
 
 def _analyzer() -> SentimentIntensityAnalyzer:

@@ -9,17 +9,11 @@ from typing import Any, Self
 import polars as pl
 from pydantic import PrivateAttr
 
+from training.corpus.language import grammar
 from training.votes.checks.framework import ColumnOp, NoSetup, TransformOp, register_op
 from training.votes.checks.speech import load_signal_words
 
 WORD = r"\p{L}[\p{L}\p{M}'’-]*"
-STOP_WORDS = """
-    a an the this that these those and or but so if as at by for from in into of off on out over to
-    under with without than then i me my we us our you your he him his she her it its they them their
-    who which what when where why how am is are was were be been being do does did done have has had
-    will would can could should may might must not no never very really quite rather too also just only
-    even still ever always most more much many some any all every both each one two here there about
-    after before again"""
 GROWN_WORDS = 5  # named in the drift
 
 
@@ -154,7 +148,7 @@ def _words(queries: pl.DataFrame) -> pl.DataFrame:
     words = queries.with_columns(plain.str.extract_all(WORD).alias("word")).drop("query").explode("word")
     words = words.with_columns(pl.col("word").str.replace("(?:'s|['-])$", ""))
     return (
-        words.filter(~pl.col("word").is_in(_series(STOP_WORDS.split())))
+        words.filter(~pl.col("word").is_in(_series(grammar().query_stop_words)))
         .drop_nulls("word")
         .unique(maintain_order=True)
     )

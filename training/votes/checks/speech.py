@@ -7,13 +7,13 @@ again" are. This is too strict for "nothing beats these shoes", but missing some
 keeping a complaint.
 """
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
 import polars as pl
 
+from training.corpus.language import Grammar, cached_by_language, grammar
 from training.corpus.lexicon import load_lexicon
 
 # Words that only complaints use, in addition to the negative words of aspects and the faults of parts.
@@ -35,37 +35,7 @@ UNWANTED_LISTS = (
 )
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-DENIALS = _words(
-    """not no never neither nor none nobody nothing nowhere without cannot hardly barely scarcely seldom
-    rarely less lack lacks lacked lacking cant dont doesnt didnt isnt arent wasnt werent wont wouldnt couldnt
-    shouldnt aint"""
-)
-# Words that may stand between a denial and the unwanted word it denies; not "so" or "such": "never so heavy".
-LINKS = _words(
-    """be is are was were being been feel feels felt feeling look looks looked looking seem seems get gets
-    getting become becomes becoming make makes call find a an the at all any ever even really very overly that
-    one bit or"""
-)
-DENYING_PHRASES = (
-    r"(?i)\b(?:far from|(?:any|every)thing (?:but|except)|no longer|no more|by no means|ha(?:ve|s|d) yet to|"
-    r"stop(?:s|ped)? being)\b"
-)
-HARMLESS_PHRASES = (
-    r"(?i)\b(?:not (?:only|just|to mention)|no (?:doubt|wonder|matter)|without (?:a )?doubt|"
-    r"(?:cannot|can't|can not) go wrong|could(?: not|n't) be (?:more|better|happier)|"
-    r"(?:have|has|had|ever|always|i've|we've) (?:worn|used))\b"
-)
-BLAMING_PHRASES = (
-    r"(?i)\b(?:(?:should|could|would|must|might) (?:be|have been|make)|(?:used|supposed|meant) to be|if only|"
-    r"wish\w*|doubt\w*|hoped|expected|promised|advertised|pretend\w*|claim\w*|so-called|unfortunately|sadly|"
-    r"needs? (?:to|more|better)|regret\w*|complain\w*|fail\w*|f[ae]ll(?:s|ing)? apart|came off|hurts?|"
-    r"runs? (?:small|large)|returned|sent (?:it|them) back|refund\w*|a lie|miss the days|please make|"
-    r"could live with)\b"
-)
+_DENIED = "never"  # stands for a phrase that denies, in every language
 _WORD_OR_END = r"\w+(?:[-\x{2011}']\w+)*|[.,;:!?()\x{2013}\x{2014}\x{2026}]"  # a word, or the end of a clause
 
 
@@ -84,23 +54,28 @@ class SignalWords:
     unwanted: frozenset[str]
 
 
-@functools.cache
+@cached_by_language
 def load_signal_words() -> SignalWords:
     """Collect the words from the lexicon; only the unwanted ones include words for service."""
     lexicon = load_lexicon()
     lists = {name: _lower(words.words) for name, words in lexicon.lists.items()}
-    brands, men = lists.pop("brand"), lists["man"]
+    brands, men = lists.pop("brand", frozenset()), lists.get("man", frozenset())
     ordinary = frozenset().union(*lists.values())
     names = [name for it in lexicon.products for name in (it.singular, it.plural, it.mass) if name]
-    praise = [lexicon.aspects[name].positive.words for name in (*lexicon.product_aspects, "verdict")]
+    praise = [
+        lexicon.aspects[name].positive.words
+        for name in (*lexicon.product_aspects, "verdict")
+        if name in lexicon.aspects
+    ]
     blame = [aspect.negative.words for aspect in lexicon.aspects.values()]
     faults = [part.faults.words for product in lexicon.products for part in product.group.parts]
     return SignalWords(
         brands=brands,
         proper=brands & (ordinary | {f"{word}s" for word in ordinary}),
-        products=_lower(names) - lists["sport"],  # "for basketball" does not name a ball
+        products=_lower(names) - lists.get("sport", frozenset()),  # "for basketball" does not name a ball
         wanted=_lower(chain(*praise)),
-        unwanted=_lower(chain(*blame, *faults, *(lists[name] for name in UNWANTED_LISTS))) - men,  # not Mark
+        unwanted=_lower(chain(*blame, *faults, *(lists.get(name, ()) for name in UNWANTED_LISTS)))
+        - men,  # not Mark
     )
 
 
@@ -112,9 +87,13 @@ def speech_signals(texts: pl.Series) -> pl.DataFrame:
         `blames` (an unwanted word that is not denied, a denial of anything else, or a doubt).
     """
     # A denial ends with its clause, so every text gets an end: no denial runs into the next text.
-    plain = texts.str.replace_all("[’‘]", "'").str.replace_all(HARMLESS_PHRASES, " ") + " ."
-    tokens = _tokens(plain.str.replace_all(DENYING_PHRASES, " never ")).with_columns(
-        _kinds(load_signal_words())
+    rules = grammar()
+    plain = _replaced(texts.str.replace_all("[’‘]", "'"), rules.harmless_phrases, " ") + " ."
+    if rules.joins_brands:
+        brands = "|".join(sorted(load_signal_words().brands))
+        plain = plain.str.replace_all(rf"(?i)\b({brands})-", "$1 ")
+    tokens = _tokens(_replaced(plain, rules.denying_phrases, f" {_DENIED} ")).with_columns(
+        _kinds(load_signal_words(), rules)
     )
     # Two fills along links and unwanted words: forward from each denial, back from each unwanted word.
     closes = ~pl.col("link") & ~pl.col("unwanted")
@@ -137,13 +116,24 @@ def speech_signals(texts: pl.Series) -> pl.DataFrame:
         (pl.col("wanted") & ~pl.col("follows_denied")).any().alias("wanted"),
         blames.any().alias("blames"),
     )
-    is_blaming = pl.col("blames") | plain.str.contains(BLAMING_PHRASES)
+    is_blaming = pl.col("blames")
+    if rules.blaming_phrases:
+        is_blaming |= plain.str.contains(_phrases(rules.blaming_phrases))
     return signals.select("brand", "product", "wanted", is_blaming)
 
 
 def without_denials(texts: pl.Series) -> pl.Series:
     """Remove denials, since VADER takes a denied unwanted word ("never stiff") for something negative."""
-    return texts.str.replace_all(rf"(?i)\b(?:{'|'.join(sorted(DENIALS))}|\w+n['’]t)\b", " ")
+    return texts.str.replace_all(rf"(?i)\b(?:{'|'.join(sorted(grammar().denials))}|\w+n['’]t)\b", " ")
+
+
+def _phrases(pattern: str) -> str:
+    return rf"(?i)\b(?:{pattern})\b"
+
+
+def _replaced(texts: pl.Series, pattern: str, by: str) -> pl.Series:
+    """Replace phrases; a language without any has an empty pattern, which would match everywhere."""
+    return texts.str.replace_all(_phrases(pattern), by) if pattern else texts
 
 
 def _tokens(texts: pl.Series) -> pl.DataFrame:
@@ -155,18 +145,18 @@ def _tokens(texts: pl.Series) -> pl.DataFrame:
     return found.explode("token").with_columns(word.alias("word"))
 
 
-def _kinds(words: SignalWords) -> list[pl.Expr]:
+def _kinds(words: SignalWords, rules: Grammar) -> list[pl.Expr]:
     """Boolean columns that classify each token."""
     word, following = pl.col("word"), pl.col("word").shift(-1, fill_value=".")
     has_capital = pl.col("token").str.contains(r"^\p{Lu}")
-    is_too = (word == "too") & following.str.contains(r"^\w")  # "modern, too" is not blame
+    is_too = word.is_in(rules.too) & following.str.contains(r"^\w")  # "modern, too" is not blame
     return [
         (word.is_in(words.brands) & (has_capital | ~word.is_in(words.proper))).alias("brand"),
         (word.is_in(words.products) | (word + " " + following).is_in(words.products)).alias("product"),
         word.is_in(words.wanted).alias("wanted"),
         (word.is_in(words.unwanted) | is_too).alias("unwanted"),
-        (word.is_in(DENIALS) | word.str.ends_with("n't")).alias("denial"),
-        word.is_in(LINKS).alias("link"),
+        (word.is_in({*rules.denials, _DENIED}) | word.str.ends_with("n't")).alias("denial"),
+        word.is_in(rules.links).alias("link"),
     ]
 
 

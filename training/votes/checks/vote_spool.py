@@ -64,6 +64,38 @@ class NumberedVotes(NoSetup, TransformOp):
         return {"output": pl.DataFrame([{"votes": len(clean), "items": len(self._items)}])}
 
 
+class PartSpool:
+    """Votes in parts by query, in an unnamed file in `folder` that disappears with the process."""
+
+    def __init__(self, folder: Path, parts: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed with this object
+        self._pieces: list[list[tuple[int, int]]] = [
+            [] for _ in range(parts)
+        ]  # where each begins, and its size
+
+    def add(self, votes: pl.DataFrame) -> None:
+        """Append votes to their parts: ranges of equal width of the first 32 bits of `query_hash`."""
+        first_bits = pl.col("query_hash").str.slice(0, 8).str.to_integer(base=16)
+        part = (first_bits * len(self._pieces) // 2**32).alias("part")
+        for piece in votes.with_columns(part).partition_by("part"):
+            begin, number = self._file.tell(), int(piece["part"][0])
+            piece.drop("part").write_ipc(self._file, compression="lz4")
+            self._pieces[number].append((begin, self._file.tell() - begin))
+
+    def read(self, part: int) -> pl.DataFrame:
+        """Return the votes of a part, in no particular order; without columns if it has none."""
+        pieces = []
+        for begin, size in self._pieces[part]:
+            self._file.seek(begin)
+            pieces.append(pl.read_ipc(io.BytesIO(self._file.read(size))))
+        return pl.concat(pieces) if pieces else pl.DataFrame()
+
+    def close(self) -> None:
+        """Close and thereby delete the file. Idempotent."""
+        self._file.close()
+
+
 class VoteSpool:
     """Vote arrays and items in parts, in an unnamed file in `folder` that disappears with the process.
 

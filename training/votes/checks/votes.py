@@ -5,7 +5,6 @@ import math
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from training.votes.checks.framework import (
 )
 from training.votes.checks.queries import CountQueryWords, Novelty, QueryWords, word_drift
 from training.votes.checks.report import JUDGEMENTS, ChecksReport, ResultCollector
-from training.votes.checks.vote_spool import ITEM, NumberedVotes, VoteSpool
+from training.votes.checks.vote_spool import ITEM, NumberedVotes, PartSpool, VoteSpool
 
 SCHEMA: dict[str, Any] = {
     "prediction_id": pl.Int64,
@@ -148,7 +147,7 @@ def run_checks(
     queries = CountQueryWords(previous_as_of=previous_as_of, min_voters=min_voters)
     results = ResultCollector()
     with contextlib.closing(VoteSpool(folder)) as spool:
-        for part in read_votes(database_url, as_of, part_votes=part_votes, progress=progress):
+        for part in read_votes(database_url, as_of, folder, part_votes=part_votes, progress=progress):
             checks = CheckSet(
                 source=FrameSource.of(part, [quality]),
                 checks=[
@@ -199,33 +198,34 @@ def _append_judgements(items: pl.DataFrame, consensus: Consensus, seen: pl.Serie
 
 
 def read_votes(
-    database_url: str, as_of: datetime, *, part_votes: int = PART_VOTES, progress: Progress = NO_PROGRESS
+    database_url: str,
+    as_of: datetime,
+    folder: Path,
+    *,
+    part_votes: int = PART_VOTES,
+    progress: Progress = NO_PROGRESS,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the votes up to a time in parts by query, each oldest first. Blocking; no part is empty."""
-    with SynchronousDatabase.open(database_url) as database:
-        ranges = hash_ranges(math.ceil(database.call(count_votes) / part_votes))
-        progress.step("checking the votes", len(ranges))
-        for hashes in ranges:
-            part = database.call(_read_part, as_of, hashes)
+    """Yield the votes up to a time in parts by query, each oldest first. Blocking; no part is empty.
+
+    The database is read once, from end to end, and the parts are collected in an unnamed file in `folder`. A
+    query for each part would read all votes for each of them.
+    """
+    with SynchronousDatabase.open(database_url) as database, contextlib.ExitStack() as stack:
+        count = database.call(count_votes)
+        parts = max(1, math.ceil(count / part_votes))
+        spool = stack.enter_context(contextlib.closing(PartSpool(folder, parts)))
+        progress.step("reading the votes", count)
+        database.call(_collect, as_of, spool, progress)
+        progress.step("checking the votes", parts)
+        for number in range(parts):
+            part = spool.read(number)
             if len(part):
-                yield part
+                yield part.sort("cast_at", "prediction_id", "mask_index", "word", "voter_id", "via")
             progress.advance()
 
 
-def hash_ranges(parts: int) -> list[tuple[str | None, str | None]]:
-    """Split the query hashes into `parts` ranges of equal width, at least one.
-
-    A range is half-open; None stands for no bound.
-    """
-    bounds = [None, *(f"{0x1_0000_0000 * part // parts:08x}" for part in range(1, parts)), None]
-    return list(pairwise(bounds))
-
-
-async def _read_part(
-    database: Database, as_of: datetime, hashes: tuple[str | None, str | None]
-) -> pl.DataFrame:
-    chunks = [
-        pl.DataFrame({name: columns[name] for name in SCHEMA}, schema=SCHEMA)
-        async for columns in votes_until(database, as_of, hashes=hashes)
-    ]
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *chunks])
+async def _collect(database: Database, as_of: datetime, spool: PartSpool, progress: Progress) -> None:
+    async for columns in votes_until(database, as_of, is_ordered=False):
+        votes = pl.DataFrame({name: columns[name] for name in SCHEMA}, schema=SCHEMA)
+        spool.add(votes)
+        progress.advance(len(votes))

@@ -39,7 +39,6 @@ EXAMPLES = [
     for start in STARTS
 ]
 SETTINGS = NightSettings(
-    shifted_steps=STEPS,
     min_steps=STEPS,
     max_steps=STEPS,
     batch_examples=4,

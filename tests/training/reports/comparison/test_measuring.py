@@ -84,7 +84,7 @@ def test_suites_by_hand() -> None:
     shares = values(figure_of(suite, "comfort", "wanted_share"))
     assert shares == {"base": 0.3333, "v1": 0.6667, "v2": 0.8}
     # great / (great + poor + cheap); v2 gives poor what is left, 0.1 over its 103 or so tokens.
-    rest = 0.1 / len(models()["v2"].encoder.ids)
+    rest = 0.1 / len(models()["v2"].encoder.words.ids)
     quality = values(figure_of(suite, "quality", "wanted_share"))
     assert quality == {"base": 0.0909, "v1": 0.1429, "v2": round(0.15 / (0.2 + rest), 4)}
     whole = values(figure_of(suite, "all", "wanted_share"))
@@ -151,7 +151,7 @@ def test_a_base_that_is_one_of_the_versions_is_measured_once() -> None:
 
 def test_perplexity_by_hand() -> None:
     uniform = {"v1": speaker(), "v2": speaker(added=["stylish"])}
-    size = len(uniform["v1"].encoder.ids)
+    size = len(uniform["v1"].encoder.words.ids)
     texts = ["shoes boots", "washable boots", "boots ☃"]  # two pieces, three, and an unknown character
     comparison = compared(models=uniform, base=None, texts={"own": texts})
     (own,) = comparison.texts

@@ -1,15 +1,18 @@
 """Twenty thousand votes through polars, compared with the same rules in plain Python."""
 
+import contextlib
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from benchmarks.votes import AS_OF, fill
 
 from training.votes.aggregation import aggregate_votes, decay_weights
 from training.votes.checks.report import ChecksReport
-from training.votes.checks.votes import hash_ranges, run_checks
+from training.votes.checks.vote_spool import PartSpool
+from training.votes.checks.votes import run_checks
 from training.votes.retraining_set import build
 
 PREVIOUS = AS_OF - timedelta(days=20)
@@ -86,6 +89,19 @@ def test_in_parts_the_checks_find_the_same(tmp_path: Path, parts: int) -> None:
     assert sets[0].hash == sets[1].hash
 
 
-def test_ranges_of_hashes_leave_nothing_out() -> None:
-    assert hash_ranges(0) == hash_ranges(1) == [(None, None)]
-    assert hash_ranges(3) == [(None, "55555555"), ("55555555", "aaaaaaaa"), ("aaaaaaaa", None)]
+def test_parts_are_ranges_of_hashes_that_leave_nothing_out(tmp_path: Path) -> None:
+    hashes = ["00000000ff", "55555554", "55555555", "55555556", "aaaaaaaa", "aaaaaaab", "ffffffff", "7"]
+    votes = pl.DataFrame({"query_hash": hashes, "value": range(len(hashes))})
+    with contextlib.closing(PartSpool(tmp_path, 3)) as spool:
+        for _ in range(2):
+            spool.add(votes)
+        parts = [sorted(spool.read(number)["query_hash"].to_list()) for number in range(3)]
+        assert not list(tmp_path.iterdir()), "the file has no name"
+    assert parts[0] == sorted(2 * ["00000000ff", "55555554", "55555555", "7"])
+    assert parts[1] == sorted(2 * ["55555556", "aaaaaaaa"])
+    assert parts[2] == sorted(2 * ["aaaaaaab", "ffffffff"])
+
+
+def test_a_part_without_votes_is_empty(tmp_path: Path) -> None:
+    with contextlib.closing(PartSpool(tmp_path, 2)) as spool:
+        assert not len(spool.read(1))
