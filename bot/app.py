@@ -12,6 +12,7 @@ import structlog
 
 from bot.announcements.report_channel import ReportChannel
 from bot.answering.champion_follower import BotChampionFollower
+from bot.answering.early_loading import EarlyModel
 from bot.client import FillBot
 from bot.cogs.again import Again
 from bot.cogs.decide import Decide
@@ -52,6 +53,7 @@ from bot.wiring import (
 from storage.backends.locks import is_shared
 from storage.database import Database
 from storage.runs import Run
+from training.corpus.language import reading
 from training.registry.sharing import shared_versions
 from training.registry.versions import Registry
 
@@ -107,29 +109,37 @@ class App:
         raise StartError("The connection to Discord was lost for good.", exit_code=EX_UNAVAILABLE) from error
 
 
-async def run_app(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
-    """Run until cancelled; `on_ready` gets one sentence once the bot answers.
+async def run_app(
+    settings: Settings, *, on_ready: Callable[[str], None], early: EarlyModel | None = None
+) -> None:
+    """Run until cancelled.
+
+    Args:
+        settings: all settings.
+        on_ready: gets one sentence once the bot answers.
+        early: the champion, which is being loaded already.
 
     Raises:
         StartError: the app cannot start, or lost its connection; everything is closed.
         StorageError: the database cannot be opened.
         TrainingError: the model versions cannot be read.
     """
-    async with open_app(settings) as app:
+    async with open_app(settings, early=early) as app:
         on_ready(app.greeting)
         await app.until_lost()
 
 
 @contextlib.asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, early: EarlyModel | None = None) -> AsyncIterator[App]:
     """Start everything, and close it in reverse order; raises as `run_app` does."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(speaking(settings.language))
+        stack.enter_context(reading(settings.corpus_language))
         stack.enter_context(home_lock(settings))
         taken = await stack.enter_async_context(shard_locks(settings))
         operations = await open_operations(settings, stack)
         storage = await open_storage(settings, stack)
-        inference = await open_inference(settings, storage, operations, stack)
+        inference = await open_inference(settings, storage, operations, stack, early)
         runs = build_runs(settings, storage, inference, operations)
         interrupted = await runs.repair()
         discord = await open_discord(settings, operations, stack)
@@ -190,7 +200,7 @@ def _supervise_loops(parts: Parts) -> None:
         propagation = ForgetPropagation(
             parts.settings.home, parts.storage.database, parts.inference.predictor
         )
-        background.supervise(parts.inference.denied.watch, name="denied words")
+        background.supervise(parts.inference.team_words.watch, name="team words")
         background.supervise(propagation.run, name="forget propagation")
 
 

@@ -35,7 +35,7 @@ from bot.voting.vote_weights import RoleWeights, VoteWeights
 log = structlog.stdlib.get_logger(__name__)
 # Returns the sentence of a message that is a query without a command; None for any other message.
 Hear = Callable[[discord.Message], Awaitable[str | None]]
-READY_AFTER_S = 0.5  # since the last GUILD_CREATE
+READY_AFTER_S = 0.1  # since the last GUILD_CREATE
 NOT_LISTED_EVERY_S = 600.0
 NETWORK = (aiohttp.ClientError, OSError)
 

@@ -40,6 +40,7 @@ from discord.ext import commands
 
 from bot.texts import say
 from storage.settings import EX_CONFIG
+from training.corpus.language import examples
 
 EX_UNAVAILABLE = 69  # of sysexits.h: a service is missing
 # What a request to Discord raises if it is refused or Discord is unreachable.
@@ -69,7 +70,7 @@ class NoMaskError(QueryError):
         if guess:
             super().__init__(say("errors.no_mask_guess", prefix=prefix, example=guess))
         else:
-            super().__init__(say("errors.no_mask", prefix=prefix, example=say("example")))
+            super().__init__(say("errors.no_mask", prefix=prefix, example=examples().example))
 
 
 class TooManyMasksError(QueryError):
@@ -83,7 +84,7 @@ class OnlyMasksError(QueryError):
     """The query has no word besides its masks."""
 
     def __init__(self) -> None:
-        super().__init__(say("errors.only_masks", example=say("example")))
+        super().__init__(say("errors.only_masks", example=examples().example))
 
 
 class QueryTooLongForChatError(QueryError):

@@ -15,10 +15,11 @@ from bot.announcements.delivery import Delivery
 from bot.announcements.report_channel import ReportChannel
 from bot.announcements.verdicts import Verdicts
 from bot.answering.champion_follower import BotChampionFollower, load_champion
-from bot.answering.denied_words import DeniedWords
+from bot.answering.early_loading import EarlyModel
 from bot.answering.in_flight import InFlight
 from bot.answering.predictor import Predictor
 from bot.answering.query_handler import QueryHandler
+from bot.answering.team_words import TeamWords
 from bot.answering.thumb_seeding import ThumbSeeding
 from bot.answering.write_queue import WriteQueue
 from bot.background import Background, Supervisor
@@ -86,7 +87,7 @@ class Inference:
     follower: BotChampionFollower
     word_ranks: WordRanks
     notice: str | None
-    denied: DeniedWords
+    team_words: TeamWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,24 +184,28 @@ async def open_storage(settings: Settings, stack: contextlib.AsyncExitStack) -> 
 
 
 async def open_inference(
-    settings: Settings, storage: Storage, operations: Operations, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    storage: Storage,
+    operations: Operations,
+    stack: contextlib.AsyncExitStack,
+    early: EarlyModel | None = None,
 ) -> Inference:
-    """Load the champion, and connect to the inference service where one is configured.
+    """Load the champion unless it is there early, and connect to an inference service that is configured.
 
     Raises:
         StartError: no version can be loaded.
         RegistryError: the champion cannot be determined.
     """
     metrics, supervisor = operations.metrics, operations.background.supervisor
-    model, notice = await load_champion(storage.registry)
+    model, notice = await load_champion(storage.registry, early)
     url = settings.serving_url
     remote = RemotePredictor(url, metrics=metrics, supervisor=supervisor) if url else None
     predictor = Predictor(model, metrics=metrics, remote=remote)
     stack.push_async_callback(predictor.close)
     follower = BotChampionFollower(storage.registry, predictor, trouble=notice, metrics=metrics)
-    denied = DeniedWords(storage.database, predictor)
-    await denied.load()
-    return Inference(predictor, follower, WordRanks(settings, lambda: predictor.denied), notice, denied)
+    team_words = TeamWords(storage.database, predictor)
+    await team_words.load()
+    return Inference(predictor, follower, WordRanks(settings, lambda: predictor.denied), notice, team_words)
 
 
 def build_runs(

@@ -144,6 +144,16 @@ class Announcer:
         )
         return PendingAnnouncement(self, one, self._background)
 
+    async def take_buttons(self, run: Run) -> None:
+        """Remove the buttons from the verdict of a run that was decided about without them.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        place = await run_records.verdict_of(self.database, run.id)
+        if place is not None:
+            await self._delivery.take_buttons(*place)
+
     async def note(self, one: Announcement, **columns: Any) -> None:
         """Store more columns of an announcement; a failure is only logged."""
         try:
@@ -215,7 +225,9 @@ class Announcer:
             end = end or await self._end_of(one)
             if end is not None:
                 async with asyncio.timeout(ATTEMPT_S):
-                    await self._delivery.post(one, end)
+                    place = await self._delivery.post(one, end)
+                if place is not None and end.run is not None:
+                    await whole(run_records.note_verdict(self.database, end.run.id, place))
                 if one.id != UNSTORED:
                     await whole(outbox.delete_announcement(self.database, one.id))
                 log.info("announcement.posted", **about)

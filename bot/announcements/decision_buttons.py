@@ -14,6 +14,7 @@ from discord import ui
 from bot.texts import say
 from bot.voting.menus import FORM_OPEN_S
 from storage.runs import UNDECIDED, Run
+from training.corpus.language import examples
 
 DecisionKind = Literal["promote", "keep", "compare"]
 MAX_SENTENCE_CHARS = 400
@@ -54,7 +55,7 @@ class ComparisonForm(ui.Modal):
         super().__init__(title=say("decision.form_title"), timeout=FORM_OPEN_S)
         self.run_id, self.version = run_id, version
         self.sentence: ui.TextInput[Any] = ui.TextInput(
-            label=say("decision.form_sentence"), default=say("example"), max_length=MAX_SENTENCE_CHARS
+            label=say("decision.form_sentence"), default=examples().example, max_length=MAX_SENTENCE_CHARS
         )
         self.add_item(self.sentence)
 

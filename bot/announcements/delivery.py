@@ -13,6 +13,7 @@ from bot.announcements.decision_buttons import decision_view
 from bot.announcements.sending import HISTORY, Post, in_best_form, is_refused, send
 from bot.announcements.verdicts import Verdicts
 from bot.embeds.replies import notice_embed
+from bot.errors import DISCORD_ERRORS
 from bot.runs.training_runs import RunEnd
 from bot.texts import in_every_language, say
 from storage.announcements import Announcement
@@ -49,8 +50,10 @@ class Delivery:
             return say("run.told_directly")
         return say("run.told_in_channel", channel=f"<#{self._channel_id}>")
 
-    async def post(self, one: Announcement, end: RunEnd) -> None:
+    async def post(self, one: Announcement, end: RunEnd) -> tuple[int, int] | None:
         """Replace the progress message, or else send a new message to the best channel that accepts one.
+
+        Returns the ids of channel and message; None if nothing is to be posted.
 
         A nightly run that was skipped because it would have repeated the one before posts nothing;
         `!versions` shows it.
@@ -60,7 +63,7 @@ class Delivery:
             discord.DiscordException, aiohttp.ClientError, OSError: Discord is unreachable.
         """
         if one.kind == "digest" and end.run is not None and end.run.is_repetition:
-            return
+            return None
         if one.kind == "verdict" and one.message_id is None and (found := await self._begun(one)) is not None:
             one = replace(one, message_id=found)
         refused: list[str] = []
@@ -68,11 +71,11 @@ class Delivery:
         if one.message_id is not None:
             refusal = await self._edit(one, end)
             if refusal is None:
-                return
+                return one.channel_id or 0, one.message_id
         is_seen = refusal is None or refusal.code not in UNSEEN
         async for channel, channel_id in self._places(one, is_seen=is_seen, refused=refused):
             try:
-                await send(
+                sent = await send(
                     channel,
                     await self._post(one, end, channel_id),
                     nonce=f"{one.id:x}",
@@ -86,8 +89,16 @@ class Delivery:
             else:
                 if channel_id == one.channel_id and not isinstance(refusal, discord.NotFound):
                     await self._edit_again(one, end)
-                return
+                return channel_id, sent.id
         raise NowhereError("; ".join(refused) or "there is no channel for it")
+
+    async def take_buttons(self, channel_id: int, message_id: int) -> None:
+        """Remove the buttons from a verdict, because nothing is left to decide."""
+        try:
+            channel = self._client.get_partial_messageable(channel_id)
+            await channel.get_partial_message(message_id).edit(view=None)
+        except DISCORD_ERRORS as error:
+            log.info("message.not_edited", message_id=message_id, reason=str(error) or type(error).__name__)
 
     async def _begun(self, one: Announcement) -> int | None:
         """Find the progress message when the process crashed before it stored its id."""
@@ -165,7 +176,7 @@ class Delivery:
             with_figure = replace(end, sentence=f"{end.sentence} {one.figure}".rstrip())
             embed = await self._verdicts.embed(with_figure, channel_id=channel_id)
             return Post.of(embed, view=decision_view(end.run))
-        return Post.of(notice_embed(end.sentence, end.run))
+        return Post.of(notice_embed(end.sentence, end.run), view=decision_view(end.run))
 
 
 def _may_be_sent(one: Announcement) -> bool:

@@ -26,6 +26,14 @@ class ReportChannel:
         if self._channel_id is not None:
             await self._announcements.post("digest", end, figure=figure)
 
+    async def take_buttons(self, run: Run) -> None:
+        """Remove the buttons from the verdict of a run, wherever it was posted.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        await self._announcements.take_buttons(run)
+
     async def post_notice(self, sentence: str, *, run: Run | None = None) -> None:
         """Post a notice of a problem, of something that was repaired, or of how a run ended."""
         if self._channel_id is not None:

@@ -73,24 +73,22 @@ def is_refused(error: discord.HTTPException) -> bool:
     return 400 <= error.status < 500 and error.status not in (401, 408, 429)
 
 
-async def in_best_form(post: Post, act: Callable[..., Awaitable[Any]]) -> None:
-    """Call `act` with the best form that the permissions allow."""
+async def in_best_form(post: Post, act: Callable[..., Awaitable[discord.Message]]) -> discord.Message:
+    """Call `act` with the best form that the permissions allow; return the message."""
     *better, plain = post.forms()
     for form in better:
         try:
-            await act(**form)
+            return await act(**form)
         except discord.Forbidden as error:
             if error.code != NO_PERMISSION:
                 raise
-        else:
-            return
-    await act(**plain)
+    return await act(**plain)
 
 
 async def send(
     channel: discord.abc.Messageable, post: Post, *, nonce: str, me: int, unless_sent_since: datetime | None
-) -> None:
-    """Send a post, unless it was already sent.
+) -> discord.Message:
+    """Send a post, unless it was already sent; return its message.
 
     Args:
         channel: the destination.
@@ -103,8 +101,8 @@ async def send(
         try:
             async for message in channel.history(limit=HISTORY, after=unless_sent_since, oldest_first=False):
                 if message.author.id == me and post.is_in(message):
-                    return
+                    return message
         except discord.HTTPException as error:
             if not is_refused(error):
                 raise
-    await in_best_form(post, lambda **form: channel.send(nonce=nonce, **form))
+    return await in_best_form(post, lambda **form: channel.send(nonce=nonce, **form))

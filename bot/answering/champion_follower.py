@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+from bot.answering.early_loading import EarlyModel
 from bot.answering.predictor import Predictor
 from bot.errors import EX_UNAVAILABLE, StartError
 from bot.operations.metrics import Metrics
@@ -63,8 +64,12 @@ class BotChampionFollower:
             await asyncio.sleep(PREFETCH_EVERY_S)
 
 
-async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
+async def load_champion(registry: Registry, early: EarlyModel | None = None) -> tuple[FillModel, str | None]:
     """Load the champion, or else the newest version that may serve and loads.
+
+    Args:
+        registry: The versions.
+        early: A model that is being loaded already; it is returned if it is the champion.
 
     Returns:
         The model, and a sentence that says why it is not the champion; None if it is.
@@ -73,6 +78,9 @@ async def load_champion(registry: Registry) -> tuple[FillModel, str | None]:
         StartError: No version loads.
         RegistryError: The registry cannot be read at the moment.
     """
+    loaded = await asyncio.to_thread(early.take) if early is not None else None
+    if loaded is not None and loaded.version == await asyncio.to_thread(registry.champion):
+        return loaded, None
     try:
         model, trouble = await asyncio.to_thread(load_servable_model, registry)
     except NothingServesError as error:

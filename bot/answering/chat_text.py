@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-from bot.texts import say
+from training.corpus.language import examples
 from training.inference.encoder import MASK
 
 INVISIBLE = re.compile(  # includes the invisible letters that people send as an empty message
@@ -176,9 +176,9 @@ def _strip_layer(text: str) -> str:
 def _replace_codes(text: str) -> str:
     """Replace the codes of mentions, times, commands and custom emoji with the words that readers see."""
     text = _EMOJI_CODE.sub(" ", text)
-    text = _SOMEBODY.sub(say("sentence.somebody"), text)
-    text = _ROLE.sub(say("sentence.everybody"), text)
-    text = _CHANNEL.sub(say("sentence.channel"), text)
+    text = _SOMEBODY.sub(examples().somebody, text)
+    text = _ROLE.sub(examples().everybody, text)
+    text = _CHANNEL.sub(examples().channel, text)
     text = _COMMAND.sub(r"/\1", text)
     return _TIME.sub(_date, text)
 

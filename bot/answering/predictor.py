@@ -54,6 +54,7 @@ class Predictor:
 
     Attributes:
         challenger: The version that answers together with this one; None for none.
+        preferred: The words that the team prefers, in lower case; they are lifted where an answer is shown.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Predictor:
         self._session = Session(model, max_waiting=max_waiting)
         self._remote = remote
         self.challenger: Challenger | None = None
+        self.preferred: frozenset[str] = frozenset()
         self._cache: OrderedDict[tuple[str, str, Unsaid], JointAnswer] = OrderedDict()
         self._denied: frozenset[str] = frozenset()
 
@@ -93,6 +95,11 @@ class Predictor:
             return name
         key = "int8" if name == "int8" else "fp32"
         return say(f"model.precisions.{key}", share=agreed["top1"], sentences=agreed["masks"])
+
+    @property
+    def has_fast_path(self) -> bool:
+        """Whether the version's graph was written by hand for its kind of model."""
+        return self._model.has_fast_path
 
     @property
     def is_answered_remotely(self) -> bool:

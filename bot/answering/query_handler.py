@@ -115,7 +115,7 @@ class QueryHandler:
         prediction, second, votes = await asyncio.gather(
             self._predictor.predict(query.text),
             _second_opinion(challenger, lambda one: one.predict(query.text)),
-            self._votes_on(query),
+            self.votes_on(query),
         )
         shown, latency_ms = await self._adjusted(self._predictor, query, prediction, votes)
         if challenger is None or second is None or prediction.model_version != challenger.champion:
@@ -139,17 +139,19 @@ class QueryHandler:
         """Return a predictor's prediction, adjusted by votes, and its latency in ms."""
         rules = VoteRules.of(self._settings)
         most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
-        shown = adjust(prediction, votes, rules, shown=most)
+        preferred = self._predictor.preferred
+        shown = adjust(prediction, votes, rules, shown=most, preferred=preferred)
         if not prediction.sentences or shown.sentences:
             return shown, prediction.latency_ms
         # Each sentence has a rejected word: search again without those words.
         others = await predictor.predict(query.text, unsaid=rejected_words(votes, rules))
-        shown = replace(adjust(others, votes, rules, shown=most), votes=shown.votes)
+        second = adjust(others, votes, rules, shown=most, preferred=preferred)
+        shown = replace(second, votes=shown.votes)
         return shown, prediction.latency_ms + others.latency_ms
 
     async def rejected(self, query: Query) -> frozenset[tuple[int, str]]:
         """Return the words, each with its mask, that the votes on this very query keep from being shown."""
-        return rejected_words(await self._votes_on(query), VoteRules.of(self._settings))
+        return rejected_words(await self.votes_on(query), VoteRules.of(self._settings))
 
     async def predict_further(
         self, query: Query, shown: Collection[ShownWord]
@@ -159,9 +161,10 @@ class QueryHandler:
         Raises:
             NoMoreWordsError: No candidate is left for a mask.
         """
-        prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self._votes_on(query))
+        prediction, votes = await asyncio.gather(self._predictor.predict(query.text), self.votes_on(query))
         most = words_for_each(len(prediction.masks), shown_words=self._settings.shown_words)
-        ranked = adjust(prediction, votes, VoteRules.of(self._settings), shown=CANDIDATES)
+        rules, preferred = VoteRules.of(self._settings), self._predictor.preferred
+        ranked = adjust(prediction, votes, rules, shown=CANDIDATES, preferred=preferred)
         masks = tuple(
             following(
                 ranked_words,
@@ -176,7 +179,7 @@ class QueryHandler:
         )
         if not all(masks):
             raise NoMoreWordsError
-        return ShownPrediction(masks, ranked.model_version, ranked.votes), prediction.latency_ms
+        return replace(ranked, masks=masks, sentences=()), prediction.latency_ms
 
     async def reply(
         self, text: str, origin: QueryOrigin, send: Send, *, shown_before: Collection[ShownWord] = ()
@@ -251,8 +254,15 @@ class QueryHandler:
         if promises_thumbs(reply) and self._thumbs.reserve(channel_id):
             self._thumbs.seed(reply, channel_id)
 
-    async def _votes_on(self, query: Query) -> list[QueryVote]:
-        return [] if query.is_private else await votes_on_query(self._database, query.hash)
+    async def votes_on(self, query: Query) -> list[QueryVote]:
+        """Return the votes on a query, with the words as the current version spells them.
+
+        They may have been cast on a version with another base model, or imported.
+        """
+        if query.is_private:
+            return []
+        votes = await votes_on_query(self._database, query.hash)
+        return [replace(vote, word=self._predictor.spelling(vote.word)) for vote in votes]
 
 
 async def _second_opinion(

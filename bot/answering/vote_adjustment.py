@@ -1,7 +1,9 @@
-"""Adjusts a prediction by the votes on the same query, before a run has learnt from them. Pure.
+"""Adjusts a prediction by the votes on the same query and by the team's preferred words. Pure.
 
 Votes multiply the odds of a candidate. A clearly rejected word is left out, and the next ones move up. The
-rules are those of a run; the voters' reliabilities come from the last run. Of several masks, the joint
+rules are those of a run; the voters' reliabilities come from the last run. A preferred word has the odds that
+`PREFERRED_VOTES` votes for it would give, where the candidates do not ask for a complaint and no votes reject
+the word. Of several masks, the joint
 sentences are adjusted as well: a sentence with a rejected word is left out, the others are weighted by the
 votes on all their words, and the list of each mask starts with the word of the best sentence.
 """
@@ -19,12 +21,14 @@ from bot.settings import Settings
 from storage.votes.consensus import QueryVote
 from storage.votes.sources import is_source
 from storage.votes.standing import standing_votes
+from training.corpus.lexicon import unwanted_words, wanted_words
 from training.inference.fill_model import Candidate
 from training.inference.joint_filling import JointFilling, Unsaid
 from training.votes.aggregation import PRIOR, aggregate_votes, decay_weights
 
 SHOWN_SENTENCES = 3
 MAX_FACTOR = 20.0
+PREFERRED_VOTES = 3  # as many as it counts in a run (`training.finetuning.generalization`)
 # A word is left out if votes cut its odds to 0.7 or less: one 👎 of an average voter gives 0.5, two
 # against one give 0.67. Three against two give 0.75, so that supporters can still vote for the word.
 REJECTED_FACTOR = 0.7
@@ -60,12 +64,14 @@ class ShownCandidate:
         share: The probability adjusted by votes, which the reply shows.
         model_version: The version that brought the word where two versions answer together; None for a word
             that both brought.
+        is_preferred: Whether it was lifted because the team prefers it.
     """
 
     word: str
     score: float
     share: float
     model_version: str | None = None
+    is_preferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class ShownPrediction:
 
     With several masks also the best sentences, best first; none if votes reject them all. The words of the
     first sentence head the lists of the masks. `together_with` is the second version, if two answered.
+    `is_lifted` says that preferred words changed the order.
     """
 
     masks: tuple[tuple[ShownCandidate, ...], ...]
@@ -89,6 +96,7 @@ class ShownPrediction:
     votes: int = 0
     sentences: tuple[ShownSentence, ...] = ()
     together_with: str | None = None
+    is_lifted: bool = False
 
     @property
     def versions(self) -> str:
@@ -97,8 +105,8 @@ class ShownPrediction:
 
     @property
     def is_adjusted(self) -> bool:
-        """Whether votes changed the reply."""
-        return self.votes > 0
+        """Whether votes or preferred words changed the reply."""
+        return self.votes > 0 or self.is_lifted
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +128,32 @@ class WordVotes:
 
 @dataclass(frozen=True, slots=True)
 class _OddsFactor:
-    """The factor by which `votes` votes multiply the odds of one word."""
+    """The factor by which `votes` votes, and the team's preference, multiply the odds of one word."""
 
     factor: float
     votes: int
+    is_preferred: bool = False
 
 
 def adjust(
-    prediction: Prediction, votes: Sequence[QueryVote], rules: VoteRules, *, shown: int
+    prediction: Prediction,
+    votes: Sequence[QueryVote],
+    rules: VoteRules,
+    *,
+    shown: int,
+    preferred: Collection[str] = (),
 ) -> ShownPrediction:
-    """Return the best words of each mask, adjusted by the votes on this query.
+    """Return the best words of each mask, adjusted by the votes on this query and the preferred words.
 
     Args:
         prediction: More candidates than are shown, best first.
         votes: Votes on the same query, oldest first.
         rules: When votes become a judgement.
         shown: Words to show for each mask.
+        preferred: The words that the team prefers, in lower case.
     """
     odds = _odds_factors(votes, rules)
+    _lift(preferred, prediction, odds)
     fillings = [*prediction.sentences, *_sentences_with_wanted_words(prediction, odds)]
     sentences, moved = _rank_sentences(prediction.sentences, fillings, odds)
     masks = []
@@ -148,7 +164,8 @@ def adjust(
         masks.append(words)
         moved |= {(index, word) for word in moved_by}
     count = sum(odds[index][word].votes for index, word in moved)
-    return ShownPrediction(tuple(masks), prediction.model_version, count, sentences)
+    is_lifted = any(odds[index][word].is_preferred for index, word in moved)
+    return ShownPrediction(tuple(masks), prediction.model_version, count, sentences, is_lifted=is_lifted)
 
 
 def following(
@@ -232,7 +249,11 @@ def _rank_words(
         return tuple(ShownCandidate(c.word, c.score, c.score) for c in words[:most]), []
     # Normalise over the whole vocabulary: words outside the candidates keep their probability.
     total = max(1.0 - sum(c.score for c in words), 0.0) + sum(weights.values())
-    shown = tuple(ShownCandidate(c.word, c.score, weights[c.word] / (total or 1.0)) for c in best)
+    lifted = {word for word, one in odds.items() if one.is_preferred}
+    shown = tuple(
+        ShownCandidate(c.word, c.score, weights[c.word] / (total or 1.0), is_preferred=c.word in lifted)
+        for c in best
+    )
     return shown, [c.word for c in words if c.word in odds]
 
 
@@ -303,6 +324,29 @@ def _sentences_with_wanted_words(
                 words[index] = word
                 found.append(JointFilling(tuple(words), tuple(logs)))
     return found
+
+
+def _lift(
+    preferred: Collection[str], prediction: Prediction, odds: dict[int, dict[str, _OddsFactor]]
+) -> None:
+    """Multiply the odds of preferred words, except where votes reject them."""
+    for index, candidates in enumerate(prediction.masks):
+        found = [c.word for c in candidates if c.word.lower() in preferred]
+        if not found or _asks_for_complaint(candidates, preferred):
+            continue
+        of_mask = odds.setdefault(index, {})
+        for word in found:
+            one = of_mask.get(word, _OddsFactor(1.0, 0))
+            if one.factor > REJECTED_FACTOR:
+                factor = min(one.factor * (1.0 + PREFERRED_VOTES), MAX_FACTOR)
+                of_mask[word] = _OddsFactor(factor, one.votes, is_preferred=True)
+
+
+def _asks_for_complaint(candidates: Sequence[Candidate], preferred: Collection[str]) -> bool:
+    """Whether the words of the list of bad words are likelier than good and preferred ones together."""
+    good = sum(c.score for c in candidates if c.word.lower() in wanted_words() or c.word.lower() in preferred)
+    bad = sum(c.score for c in candidates if c.word.lower() in unwanted_words())
+    return bad > good
 
 
 def _odds_factors(votes: Sequence[QueryVote], rules: VoteRules) -> dict[int, dict[str, _OddsFactor]]:

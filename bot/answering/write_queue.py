@@ -35,8 +35,10 @@ class WriteQueue:
             await _until_written(lambda: attach_messages(database, dict(pairs)))
             return [None] * len(pairs)
 
-        async def change(changes: Sequence[ThumbChange]) -> list[int]:
-            return await _until_written(lambda: apply_thumbs(database, changes))
+        async def change(changes: Sequence[ThumbChange | None]) -> list[int]:
+            to_write = [one for one in changes if one is not None]
+            counts = iter(await _until_written(lambda: apply_thumbs(database, to_write)) if to_write else ())
+            return [0 if one is None else next(counts) for one in changes]
 
         self._predictions = Batcher(predict, max_batch=MAX_BATCH, max_waiting=0)
         self._messages = Batcher(attach, max_batch=MAX_BATCH, max_waiting=0)
@@ -57,6 +59,10 @@ class WriteQueue:
             How many votes were cast or withdrawn; 0 if the message is no reply of the bot.
         """
         return await self._thumbs.submit(change)
+
+    async def flush_thumbs(self) -> None:
+        """Return once all changes of reactions from before this call are written."""
+        await self._thumbs.submit(None)
 
     async def close(self) -> None:
         """Cancel what is still queued. Idempotent."""

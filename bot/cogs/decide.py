@@ -8,9 +8,9 @@ from discord.ext import commands
 from bot.announcements.decision_buttons import ComparisonForm, DecisionButton, DecisionKind
 from bot.embeds.comparison import compare_embed
 from bot.embeds.replies import MAX_CONTENT, clipped
-from bot.embeds.run_outcomes import outcome_of, title_of
+from bot.embeds.run_outcomes import outcome_of, tense_of_changes, title_of
 from bot.errors import WordRanksError
-from bot.texts import say
+from bot.texts import in_every_language, say
 from bot.voting.menus import words_for_each
 from bot.wiring import Parts
 from storage.runs import Run, by_member
@@ -43,7 +43,7 @@ class Decide(commands.Cog):
             await self._bot.access.require_admin(interaction.user, interaction.guild_id)
             person = interaction.user
             decide = self._decisions.promote if what == "promote" else self._decisions.keep
-            run = await decide(run_id, version, by=by_member(person.id))
+            run, _ = await decide(run_id, version, by=by_member(person.id))
             about = {"version": version, "champion": run.champion, "person": person.mention}
             ended = replace(run, status="promoted" if what == "promote" else "rejected")
             await _close(interaction, ended, say(f"decision.done.{what}", **about))
@@ -73,6 +73,10 @@ async def _close(interaction: discord.Interaction, run: Run, sentence: str) -> N
     if message is not None and message.embeds and message.embeds[0].title:
         embed = message.embeds[0].copy()
         embed.title, embed.description, embed.colour = title_of(run), sentence, outcome_of(run).colour
+        for index, field in enumerate(embed.fields):
+            if field.name in in_every_language("run.changes.future"):
+                name = say(f"run.changes.{tense_of_changes(run)}")
+                embed.set_field_at(index, name=name, value=field.value, inline=field.inline)
         await interaction.edit_original_response(embed=embed, view=None)
         return
     # A digest, whose embed has a picture, or a verdict as plain text: above or below what is there.

@@ -1,5 +1,6 @@
 """`!help`: lists all commands, or explains one."""
 
+import contextlib
 from typing import Any, get_args
 
 import discord
@@ -11,8 +12,9 @@ from bot.commands.registration import Group, command, offering
 from bot.connection.session import UNREACHABLE
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped
 from bot.errors import NotAdminError, UnknownCommandError
-from bot.texts import named, say
+from bot.texts import say
 from bot.wiring import Parts
+from training.corpus.language import examples
 
 
 class Help(commands.Cog):
@@ -36,7 +38,7 @@ class Help(commands.Cog):
         """List the commands that this person may use."""
         prefix, is_admin = self._bot.prefix, await self._is_admin(context)
         embed = discord.Embed(title=say("help.title"), colour=COLOUR)
-        embed.description = say("help.body", prefix=prefix, example=say("example"))
+        embed.description = say("help.body", prefix=prefix, example=examples().example)
         embed.add_field(name=say("help.without_command"), value=self._where_heard(context), inline=False)
         for group in get_args(Group):
             listed: list[Any] = [
@@ -89,7 +91,9 @@ class Help(commands.Cog):
         if options:
             value = clipped("\n".join(options), MAX_FIELD)
             embed.add_field(name=say("help.options"), value=value, inline=False)
-        if example := named("examples", found.name, default=""):
+        with contextlib.suppress(KeyError):  # not every command has an example
+            known = examples()
+            example = say(f"examples.{found.name}", example=known.example, word=known.word)
             embed.add_field(name=say("help.example"), value=f"`{self._bot.prefix}{example}`", inline=False)
         embed.add_field(name=say("help.also"), value=f"`/{found.name}`", inline=False)
         return embed

@@ -17,6 +17,7 @@ from bot.errors import NotListedError
 from bot.texts import say
 from bot.wiring import Parts
 from storage.people.privacy import is_opted_out
+from training.corpus.language import examples
 
 log = structlog.stdlib.get_logger(__name__)
 GREETINGS, GREETINGS_WITHIN_S = 2, 60.0  # per person
@@ -63,7 +64,7 @@ class Listening(commands.Cog):
         if not is_allowed:
             await self._bot.on_command_error(context, NotListedError())
             return
-        example = say("example")
+        example = examples().example
         if message.guild is not None and self._channel_ids.isdisjoint(_places(message.channel)):
             example = f"@{context.me.display_name} {example}"
         await self._bot.send_sentence(

@@ -110,6 +110,8 @@ class Models(commands.Cog):
             notes.append(say("model.from_base", prefix=self._bot.prefix))
         if origin is not None and origin.kind == "starter":
             notes.append(say("model.from_starter"))
+        if not predictor.has_fast_path:
+            notes.append(say("model.without_fast_path"))
         is_loaded = predictor.challenger is not None
         notes += await self._proof.figures(predictor.version, is_loaded=is_loaded)
         if figure := await self._rollback.figure():

@@ -52,7 +52,6 @@ class Rating(commands.Cog):
         self._bot, self._database = parts.discord.bot, parts.storage.database
         self._predictor, self._in_flight = parts.inference.predictor, parts.voting.in_flight
         self._background, self._metrics = parts.operations.background, parts.operations.metrics
-        self._denied = {word.lower() for word in denied_words()}
         self._next_steps = NextSteps(parts.storage.database, parts.settings, prefix=lambda: self._bot.prefix)
 
     async def cog_load(self) -> None:
@@ -113,7 +112,12 @@ class Rating(commands.Cog):
             is_new = interaction.message is not None and not set(words) <= set(ratable.words)
             if is_new and not can_see(interaction):  # the bot's token cannot edit there
                 await self._offer_by_token(interaction, ratable.id)
-            await self._confirm(interaction, ratable, standing, is_suggestion=True, refused=refused)
+            next_step = ""
+            if standing.is_counted:
+                next_step = await self._next_steps.after(ratable.id, words, weight=weight, is_suggestion=True)
+            await self._confirm(
+                interaction, ratable, standing, is_suggestion=True, refused=refused, next_step=next_step
+            )
             if is_new and can_see(interaction) and interaction.message is not None:
                 self._background.start(self._offer(interaction.message, ratable.id), name="suggested word")
 
@@ -261,7 +265,7 @@ class Rating(commands.Cog):
         """
         if len(word) > MAX_WORD or not is_word(word):
             raise NotAWordError(escape(word))
-        if word.lower() in self._denied or self._predictor.is_denied(word):
+        if word.lower() in denied_words() or self._predictor.is_denied(word):
             raise DeniedWordError(escape(word))
         spelt = self._predictor.spelling(word)
         if (mask, spelt) not in offered and len(offered) >= MAX_OPTIONS:

@@ -15,6 +15,7 @@ from bot.errors import BotError, LostReplyError, NotSentError
 from bot.permissions import is_refusal
 from bot.texts import say, translated
 from storage.errors import StorageError
+from training.corpus.language import examples
 from training.errors import TrainingError, UnknownVersionError
 
 OPTION = re.compile(r"<\w+>|\[\w+\]")  # as discord.py writes required and optional ones
@@ -87,4 +88,4 @@ def example(command: Any) -> str:
     """Return an example of the command's right usage."""
     if command is None:
         return "help"
-    return f"fill {say('example')}" if command.name == "fill" else usage(command)
+    return f"fill {examples().example}" if command.name == "fill" else usage(command)

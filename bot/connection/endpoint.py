@@ -11,6 +11,7 @@ from bot.permissions import kind_without_messages
 from bot.sandbox import Limits, PortInUseError, Sandbox
 from bot.settings import Settings
 from bot.texts import texts_of
+from training.corpus.language import examples, reading
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -42,7 +43,7 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
             port=settings.sandbox_port,
             limits=limits,
             language=settings.language,
-            page_texts=texts_of(settings.language).get("page"),
+            page_texts={**texts_of(settings.language).get("page", {}), **_example_sentences()},
         )
         await stack.enter_async_context(sandbox)
     except PortInUseError as error:
@@ -50,6 +51,13 @@ async def endpoint_for(settings: Settings, stack: contextlib.AsyncExitStack) -> 
     set_discord_urls(sandbox.api_url, sandbox.gateway_url)
     listened = (sandbox.channel_id, *settings.listen_channel_ids)
     return Endpoint(sandbox.bot_token, (sandbox.guild_id,), sandbox.reports_channel_id, listened, sandbox)
+
+
+def _example_sentences() -> dict[str, str]:
+    """The page's English example sentences → those of the language that the model reads."""
+    with reading("en"):
+        english = examples()
+    return {english.example: examples().example, english.two_masks: examples().two_masks}
 
 
 def check_report_channel(report_channel: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from bot.errors import EX_UNAVAILABLE, StartError
 
 log = structlog.stdlib.get_logger(__name__)
 MAX_BACKOFF_S = 4.0
+# discord.py is ready when no server has come for READY_AFTER_S (bot/client.py); an outage may hold one back.
+SERVERS_WITHIN_S, LOOK_EVERY_S = 0.5, 0.01
 IDENTIFY_EVERY_S = 5.0  # Discord's limit
 # 100 and one more every 100 s make 964 a day. At 1000 a day, Discord resets the token.
 MAX_IDENTIFIES, REFILL_AFTER_S = 100, 100.0
@@ -135,7 +138,7 @@ def _drop_message_content(client: discord.Client) -> None:
 
 
 async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]") -> None:
-    ready = asyncio.create_task(client.wait_until_ready(), name="ready")
+    ready = asyncio.create_task(_wait_until_ready(client), name="ready")
     try:
         await asyncio.wait((connection, ready), return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
@@ -145,6 +148,16 @@ async def _until_ready(client: discord.Client, connection: "asyncio.Task[None]")
     finally:
         ready.cancel()
         await asyncio.gather(ready, return_exceptions=True)
+
+
+async def _wait_until_ready(client: discord.Client) -> None:
+    """Wait until the client is ready and, for a short time, until it knows all of its servers."""
+    await client.wait_until_ready()
+    ends_at = time.monotonic() + SERVERS_WITHIN_S
+    while time.monotonic() < ends_at:
+        if not any(guild.unavailable for guild in client.guilds):
+            return
+        await asyncio.sleep(LOOK_EVERY_S)  # discord.py has no event for a server that was there before
 
 
 @contextlib.contextmanager

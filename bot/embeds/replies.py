@@ -71,7 +71,8 @@ def prediction_embed(
         likeliest = max(candidate.share for candidate in mask) or 1.0
         lines = [
             f"{_bar(candidate.share / likeliest)} {'**' if rank == 0 else ''}"
-            f"{escape(candidate.word)}{'**' if rank == 0 else ''} · {percent(candidate.share)}"
+            f"{escape(candidate.word)}{'**' if rank == 0 else ''}{' ★' if candidate.is_preferred else ''}"
+            f" · {percent(candidate.share)}"
             for rank, candidate in enumerate(mask)
         ]
         if is_further:
@@ -80,8 +81,10 @@ def prediction_embed(
             name = say("prediction.best_for", number=index + 1) if several else say("prediction.best")
         embed.add_field(name=name, value=clipped("\n".join(lines), MAX_FIELD), inline=several)
     notes = [say("prediction.model", version=prediction.versions), f"#{prediction_id}"]
-    if prediction.is_adjusted:
+    if prediction.votes:
         notes.append(say("prediction.adjusted", n=prediction.votes))
+    if any(candidate.is_preferred for mask in prediction.masks for candidate in mask):
+        notes.append(say("prediction.preferred"))
     if is_private:
         hint = say("prediction.private")
     elif has_thumbs:
@@ -130,8 +133,10 @@ def verdict_embed(
         next_step: what serves now and what can be done, in markdown.
         shown: the queries that may be listed if their words changed.
     """
-    embed = discord.Embed(title=title_of(run), colour=outcome_of(run).colour)
-    lines = [clipped(escape(sentence), MAX_SENTENCE), next_step]
+    outcome = outcome_of(run)
+    embed = discord.Embed(title=title_of(run), colour=outcome.colour)
+    is_said = bool(next_step) and outcome.is_said_by_title
+    lines = ["" if is_said else clipped(escape(sentence), MAX_SENTENCE), next_step]
     embed.description = "\n".join(line for line in lines if line)
     reasons = (run.verdict or {}).get("reasons") or []
     if reasons and isinstance(reasons[0], dict):

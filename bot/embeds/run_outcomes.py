@@ -7,7 +7,7 @@ from typing import Literal
 import discord
 
 from bot.texts import say
-from storage.runs import Run
+from storage.runs import UNDECIDED, Run
 
 # A colour says what an outcome means for the model that answers.
 BETTER = discord.Colour.from_rgb(0x2E, 0x9E, 0x6B)  # green: a new model is in use, as intended
@@ -25,15 +25,17 @@ class RunOutcome:
         colour: one of the four above.
         next_step: name of the sentence on what serves now and what can be done; empty if the run's own
             sentence says it.
+        is_said_by_title: whether the run's own sentence adds nothing to the title and the next step.
     """
 
     title: str
     colour: discord.Colour
     next_step: str = ""
+    is_said_by_title: bool = False
 
 
 OUTCOMES: Mapping[str, RunOutcome] = {  # by status
-    "promoted": RunOutcome("promoted", BETTER, "promoted"),
+    "promoted": RunOutcome("promoted", BETTER, "promoted", is_said_by_title=True),
     "rejected": RunOutcome("night_rejected", SET_BACK, "rejected"),
     "waiting": RunOutcome("waiting", UNCHANGED, "waiting"),
     "proving": RunOutcome("proving", UNCHANGED, "proving"),
@@ -76,6 +78,6 @@ def next_step_of(run: Run, *, champion: str, prefix: str) -> str:
 
 def tense_of_changes(run: Run | None) -> Literal["past", "future", "unreal"]:
     """Return whether what a version changes did change, may yet change, or never will."""
-    if run is not None and run.status == "waiting":
+    if run is not None and run.status in UNDECIDED:
         return "future"
     return "unreal" if run is not None and run.status in ("rejected", "failed") else "past"

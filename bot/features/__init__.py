@@ -21,7 +21,7 @@ FEATURES = (
     "compare",
     "export",
     "imports",
-    "denied",
+    "team_words",
     "digest",
     "did_you_mean",
 )

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from discord.ext import commands
 
-from bot.answering.denied_words import all_denied
+from bot.answering.team_words import all_denied
 from bot.answering.vote_adjustment import VoteRules
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command

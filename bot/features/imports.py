@@ -62,15 +62,21 @@ class Imports(commands.Cog):
         name, factor = source_name(name), source_weight(weight)
         preview = await self._read(attachments[0])
         store = partial(self._begin, name, factor, preview)
-        offer = ConfirmationView(context.author.id, on_yes=store, prefix=self._bot.prefix, texts="imports")
+        offer = ConfirmationView(context.author.id, on_yes=store, prefix=self._typed, texts="imports")
         lines = preview_lines(escape(name), factor, preview, escape=escape)
         text = clipped("\n".join(lines), MAX_CONTENT)
         offer.message = await send_reply(context, text, view=offer, ephemeral=True)
 
+    @property
+    def _typed(self) -> str:
+        """What a typed command begins with: a slash command takes no file."""
+        prefix, me = self._bot.prefix, self._bot.user
+        return f"@{me.name} " if prefix == "/" and me is not None else prefix
+
     async def _how(self) -> str:
         """Say how to import, and what can be undone."""
         sources = [escape(source.name) for source in await list_sources(self._database)]
-        lines = [say("import.how", prefix=self._bot.prefix)]
+        lines = [say("import.how", typed=self._typed)]
         if sources:
             lines.append(say("import.undoable", names=", ".join(sources), prefix=self._bot.prefix))
         return clipped("\n".join(lines), MAX_CONTENT)

@@ -8,6 +8,7 @@ from discord.ext import commands
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
 from bot.embeds.replies import MAX_CONTENT, clipped, escape
+from bot.errors import BotError
 from bot.texts import say
 from bot.visibility import open_channel_ids
 from bot.wiring import Parts
@@ -16,8 +17,14 @@ from storage.votes.undo import LastVote, last_vote, withdraw
 
 log = structlog.stdlib.get_logger(__name__)
 TRIES = 3  # a vote may change while it is taken back
-NO_MESSAGE = 0
 MAX_QUERY = 300
+
+
+class VoteChangedError(BotError):
+    """The last vote changed whenever it was to be taken back."""
+
+    def __init__(self) -> None:
+        super().__init__(say("undo.changed"))
 
 
 class Undo(commands.Cog):
@@ -44,23 +51,25 @@ class Undo(commands.Cog):
         await send_reply(context, clipped(text, MAX_CONTENT), ephemeral=True)
 
     async def _take_back(self, voter_id: int, channel_id: int) -> LastVote | None:
-        """Take the last vote back and return it; None if there is no vote."""
+        """Take the last vote back and return it; None if there is no vote.
+
+        Raises:
+            VoteChangedError: It changed at each try.
+        """
         async with self._in_flight.after_replies(channel_id):
             for _ in range(TRIES):
-                # Thumbs that were given before the command are written before this returns.
-                now = datetime.now(UTC)
-                await self._write_queue.change_thumbs(ThumbsUndone(NO_MESSAGE, voter_id, now))
+                await self._write_queue.flush_thumbs()  # those given before the command
                 last = await last_vote(self._database, voter_id)
                 if last is None:
                     return None
-                if last.via == "reaction":
-                    change = ThumbsUndone(last.message_id or NO_MESSAGE, voter_id, now)
+                if last.via == "reaction" and last.message_id is not None:
+                    change = ThumbsUndone(last.message_id, voter_id, datetime.now(UTC))
                     count = await self._write_queue.change_thumbs(change)
                 else:
                     count = await withdraw(self._database, voter_id, last)
                 if count:
                     return last
-        return None
+        raise VoteChangedError
 
 
 def add(parts: Parts) -> None:

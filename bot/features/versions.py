@@ -75,7 +75,7 @@ def versions_embed(
         named = ((say("versions.serves"), champion), (say("versions.domain"), domain))
         marks = [mark for mark, one in named if version == one]
         if version in withdrawn:
-            marks.append(say("versions.withdrawn"))
+            marks.append(say("versions.replaced") if version == champion else say("versions.withdrawn"))
         if card is not None and card.verdict and not card.verdict.get("is_promotable"):
             marks.append(say("versions.not_promoted"))
         suffix = f" — {', '.join(marks)}" if marks else ""

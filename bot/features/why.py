@@ -22,7 +22,7 @@ from bot.texts import named, say
 from bot.wiring import Parts
 from storage import runs
 from storage.runs import Run
-from storage.votes.consensus import QueryVote, votes_on_query
+from storage.votes.consensus import QueryVote
 from storage.votes.predictions import shown_query
 from storage.votes.standing import standing_votes
 from training.errors import RegistryError
@@ -41,12 +41,13 @@ class Reasons:
     """Everything that explains a word's rank in a query.
 
     Attributes:
-        rankings: The ranks in the current version, then in earlier ones.
+        rankings: The ranks in the version that is explained, then in others.
         shown: The adjusted candidates, more than a reply shows.
         votes: The votes on the query, oldest first.
         word_votes: The aggregated votes by (mask index, word).
         runs: The runs that made the versions, by id.
         is_private: Whether votes on the query do not count, because it holds personal data.
+        also_serves: The other version that answers while a proof is open; None for none.
     """
 
     rankings: Sequence[VersionRanks]
@@ -55,6 +56,7 @@ class Reasons:
     word_votes: Mapping[tuple[int, str], WordVotes]
     runs: Mapping[int, Run]
     is_private: bool = False
+    also_serves: str | None = None
 
 
 class NoReplyError(BotError):
@@ -102,11 +104,12 @@ class Why(commands.Cog):
         shown = await shown_query(self._database, message_id=message.id)
         if shown is None:
             raise NoReplyError
-        await self._explain(context, shown.words[0].word, shown.query)
+        best = shown.words[0]
+        await self._explain(context, best.word, shown.query, version=best.model_version)
 
-    async def _explain(self, context: Context, word: str, text: str) -> None:
+    async def _explain(self, context: Context, word: str, text: str, *, version: str | None = None) -> None:
         query, word = self._query_handler.parse(text), clipped(word.strip(), MAX_WORD)
-        reasons = await self._reasons(query, word)
+        reasons = await self._reasons(query, word, version)
         embed = why_embed(
             query.text,
             word,
@@ -117,21 +120,34 @@ class Why(commands.Cog):
         )
         await send_reply(context, embed=embed, ephemeral=True)
 
-    async def _reasons(self, query: Query, word: str) -> Reasons:
-        """Collect everything that explains a word's rank in a query."""
+    async def _reasons(self, query: Query, word: str, version: str | None) -> Reasons:
+        """Collect what explains a word's rank in a query; `version` brought it, if that is known."""
         prediction = await self._predictor.predict(query.text)
-        version = prediction.model_version
-        versions = [version, *await asyncio.to_thread(earlier_versions, self._registry, version)]
-        votes = [] if query.is_private else await votes_on_query(self._database, query.hash)
-        rankings = await self._ranks.rank(query.text, versions, words=[word])
+        champion, challenger = prediction.model_version, self._predictor.challenger
+        votes = await self._query_handler.votes_on(query)
         rules = VoteRules.of(self._settings)
+        word_votes = weigh_votes(votes, rules)
+        preferred = self._predictor.preferred
+        shown = adjust(prediction, votes, rules, shown=CANDIDATES, preferred=preferred)
+        serving = [champion]
+        # Where votes or preferred words change the answer, the champion answers alone.
+        if challenger is not None and not shown.is_adjusted:
+            serving.append(challenger.version)
+        if version == serving[-1]:
+            serving.reverse()
+        others = await asyncio.to_thread(earlier_versions, self._registry, champion)
+        if version in self._registry.versions() and version not in self._registry.withdrawn():
+            others.insert(0, version)
+        versions = list(dict.fromkeys([*serving, *others]))
+        rankings = await self._ranks.rank(query.text, versions, words=[word])
         return Reasons(
             rankings=rankings,
-            shown=adjust(prediction, votes, rules, shown=CANDIDATES),
+            shown=shown,
             votes=votes,
-            word_votes=weigh_votes(votes, rules),
+            word_votes=word_votes,
             runs=await self._runs(rankings),
             is_private=query.is_private,
+            also_serves=serving[1] if len(serving) > 1 else None,
         )
 
     async def _runs(self, rankings: list[VersionRanks]) -> dict[int, Run]:
@@ -173,12 +189,18 @@ def _now_lines(word: str, mask: int, reasons: Reasons) -> list[str]:
     if place is None:
         return [say("why.unknown", version=version)]
     lines = [say("why.alone", version=version, place=_at(place.rank, place.score))]
-    if not any(one.is_judged for (at, _), one in reasons.word_votes.items() if at == mask):
-        return [*lines, say("why.not_moved")]
     candidates = reasons.shown.masks[mask]
+    has_votes = any(one.is_judged for (at, _), one in reasons.word_votes.items() if at == mask)
+    if not has_votes and not any(one.is_preferred for one in candidates):
+        return [*lines, say("why.not_moved")]
     at = next((rank for rank, one in enumerate(candidates, 1) if one.word == place.word), None)
     if at is not None:
-        return [*lines, say("why.with_votes", place=_at(at, candidates[at - 1].share))]
+        one = candidates[at - 1]
+        at_place = _at(at, one.share)
+        lines.append(
+            say("why.with_votes", place=at_place) if has_votes else say("why.with_preferred", place=at_place)
+        )
+        return [*lines, say("why.preferred")] if one.is_preferred else lines
     if place.rank <= CANDIDATES:
         return [*lines, say("why.left_out")]
     return [*lines, say("why.too_far", candidates=CANDIDATES)]
@@ -213,7 +235,8 @@ def _version_lines(mask: int, reasons: Reasons) -> list[str]:
     places = {ranking.version: _place(ranking, mask) for ranking in reasons.rankings}
     lines = []
     for number, ranking in enumerate(reasons.rankings):
-        name = say("why.serves", version=ranking.version) if number == 0 else ranking.version
+        is_serving = number == 0 or ranking.version == reasons.also_serves
+        name = say("why.serves", version=ranking.version) if is_serving else ranking.version
         place = places[ranking.version]
         if not ranking.masks:
             lines.append(f"**{name}** · {say('why.damaged')}")

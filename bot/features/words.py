@@ -13,7 +13,7 @@ import discord
 import numpy as np
 from discord.ext import commands
 
-from bot.answering.denied_words import all_denied
+from bot.answering.team_words import all_denied
 from bot.commands.context import Context, send_reply
 from bot.commands.registration import command
 from bot.embeds.replies import COLOUR, MAX_FIELD, clipped, escape
@@ -23,6 +23,7 @@ from bot.visibility import open_channel_ids, readable_channel_ids
 from bot.wiring import Parts
 from storage.database import Database
 from storage.people.privacy import is_opted_out
+from storage.team_words import read_words
 from storage.votes.consensus import StandingVote, all_standing_votes, private_hashes
 from storage.votes.predictions import newest_vote_at
 from storage.votes.shown_queries import voted_queries
@@ -99,6 +100,7 @@ class Words(commands.Cog):
             person_id=person_id,
             min_voters=self._settings.needed_voters,
             is_out=await is_opted_out(self._database, person_id),
+            preferred=[one.word for one in await read_words(self._database, "preferred")],
         )
         await send_reply(context, embed=embed, ephemeral=True)
 
@@ -174,9 +176,14 @@ def _added_up(
 
 
 def words_embed(
-    rated: Mapping[Item, RatedWord], *, person_id: int, min_voters: int, is_out: bool
+    rated: Mapping[Item, RatedWord],
+    *,
+    person_id: int,
+    min_voters: int,
+    is_out: bool,
+    preferred: Sequence[str] = (),
 ) -> discord.Embed:
-    """Show the wanted and the rejected words, and those that a person rated."""
+    """Show the preferred, the wanted and the rejected words, and those that a person rated."""
     embed = discord.Embed(title=say("words.title"), colour=COLOUR)
     summaries: dict[bool, dict[str, WordSummary]] = {True: {}, False: {}}
     for item, one in rated.items():
@@ -185,6 +192,10 @@ def words_embed(
             of_sign.setdefault(item[2].lower(), WordSummary(item[2])).add(item, one)
     if not any(summaries.values()):
         embed.description = say("words.none", n=min_voters)
+    if preferred:
+        lines = [f"★ {escape(word)}" for word in preferred[:SHOWN_WORDS]]
+        more = len(preferred) - len(lines)
+        embed.add_field(name=say("words.preferred"), value=_fitting(lines, more), inline=False)
     for is_wanted, name in ((True, say("words.wanted")), (False, say("words.rejected"))):
         ordered = sorted(summaries[is_wanted].values(), key=lambda s: (-(2 * s.agreeing - s.weight), s.word))
         if lines := [_summary_line(one) for one in ordered[:SHOWN_WORDS]]:

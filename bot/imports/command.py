@@ -1,6 +1,7 @@
 """`python -m bot import`: judgements from a file, previewed, stored and undone from the command line."""
 
 import argparse
+import shlex
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +19,11 @@ from bot.imports.judgements import (
 from bot.settings import Settings
 from bot.texts import say, speaking, translated
 from storage.database import Database
-from storage.denied_words import read_denied
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file
+from storage.team_words import read_words
 from storage.votes.sources import MAX_WEIGHT, import_sentences, undo_import
+from training.corpus.language import reading
 
 Show = Callable[[str], None]
 
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run_import(options: argparse.Namespace, settings: Settings, show: Show) -> int:
     """Import a file, or undo an import; `show` gets the sentences. Returns the exit code."""
-    with speaking(settings.language):
+    with speaking(settings.language), reading(settings.corpus_language):
         try:
             for line in await _imported(options, settings):
                 show(line)
@@ -59,7 +61,7 @@ async def run_import(options: argparse.Namespace, settings: Settings, show: Show
 
 
 async def _imported(options: argparse.Namespace, settings: Settings) -> list[str]:
-    name, undo = options.source, f"python -m bot import --undo --source {options.source}"
+    name, undo = options.source, f"python -m bot import --undo --source {shlex.quote(options.source)}"
     file = database_file(settings.url)
     if options.dry_run and file is not None and not file.is_file():
         return preview_lines(name, options.weight, _preview(options.file, settings, denied=()))
@@ -67,7 +69,7 @@ async def _imported(options: argparse.Namespace, settings: Settings) -> list[str
     try:
         if options.undo:
             return [say("import.undone", name=name, n=await undo_import(database, name))]
-        denied = [one.word for one in await read_denied(database)]
+        denied = [one.word for one in await read_words(database, "denied")]
         preview = _preview(options.file, settings, denied=denied)
         lines = preview_lines(name, options.weight, preview)
         if options.dry_run:

@@ -101,7 +101,7 @@ def preview_of(
     spell: Callable[[str], str] = str.lower,
 ) -> Preview:
     """Parse and merge opinions; of opinions on the same word the majority counts, a tie is left out."""
-    refused = {word.lower() for word in (*denied_words(), *denied)}
+    refused = denied_words().union(word.lower() for word in denied)
     left_out: Counter[str] = Counter()
     parsed: dict[str, tuple[str, str, int] | str] = {}  # sentence → query, hash and masks, or why not
     queries: dict[str, str] = {}

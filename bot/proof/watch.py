@@ -6,7 +6,7 @@ no longer count. The challenger is promoted by the same steps as by an admin's b
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -83,12 +83,17 @@ class ProofWatch:
         run = await run_records.open_proof(self._database)
         if run is None or run.challenger is None:
             return None
+        earlier = [one for one in await run_records.undecided(self._database) if one.id < run.id]
         if await run_records.end_proofs(self._database, "rejected", before_id=run.id):
             log.info("proof.replaced", by=run.challenger, run_id=run.id)
+            for one in earlier:
+                if one.status == "proving":
+                    await self._reports.take_buttons(one)
         if self._registry.champion() == run.challenger:  # promoted by hand, or just before a crash
             await run_records.decide(self._database, run.id, "promoted")
             if await run_records.proof_of(self._database, run.challenger) is not None:
-                await self._tell("promote", run, await self.score(run))
+                promoted = await run_records.promotion_of(self._database, run.challenger)
+                await self._tell("promote", run, await self.score(run), record=promoted)
             return "promote"
         if (lost := self._reason_to_end(run)) is not None:
             if lost != "unclear":
@@ -100,7 +105,7 @@ class ProofWatch:
         if end is None:
             return None
         decide = self._decisions.promote if end == "promote" else self._decisions.keep
-        await decide(run.id, run.challenger, by=PROOF)
+        decision = await decide(run.id, run.challenger, by=PROOF)
         log.info(
             "proof.ended",
             end=end,
@@ -109,7 +114,7 @@ class ProofWatch:
             losses=score.losses,
             run_id=run.id,
         )
-        await self._tell(end, run, score)
+        await self._tell(end, run, score, record=decision.record)
         return end
 
     async def score(self, run: Run) -> Score:
@@ -176,13 +181,14 @@ class ProofWatch:
     def _is_old(self, run: Run) -> bool:
         return datetime.now(UTC) - (run.finished_at or run.started_at) > timedelta(days=self._limits.days)
 
-    async def _tell(self, end: str, run: Run, score: Score) -> None:
+    async def _tell(self, end: str, run: Run, score: Score, *, record: Run | None = None) -> None:
+        """Post how a proof ended, under the row that records the decision, or else under its run."""
         about = {"challenger": run.challenger, "champion": run.champion, "prefix": self._prefix()}
         how = "unvoted" if end == "stop" and not score.decided else end
         sentence = say(f"proof.ended.{how}", **about, **_values(score))
-        trigger = "promote" if end == "promote" else "keep"
-        row = await run_records.latest(self._database, trigger)
-        await self._reports.post_notice(sentence, run=row or run)
+        await self._reports.take_buttons(run)
+        ended = replace(run, status="promoted" if end == "promote" else "rejected")
+        await self._reports.post_notice(sentence, run=record or ended)
 
 
 def _values(score: Score) -> dict[str, object]:

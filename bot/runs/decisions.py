@@ -6,6 +6,7 @@ that the first of two decisions counts.
 """
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 
@@ -22,6 +23,13 @@ from training.registry.versions import Registry
 log = structlog.stdlib.get_logger(__name__)
 
 
+class Decision(NamedTuple):
+    """The run whose version was decided about, as it was before, and the row that records the decision."""
+
+    run: Run
+    record: Run
+
+
 class Decisions:
     """Promotes or keeps out a version that passed the gate."""
 
@@ -31,8 +39,8 @@ class Decisions:
         self._database, self._registry = database, registry
         self._follower, self._runs = follower, runs
 
-    async def promote(self, run_id: int, version: str, *, by: str) -> Run:
-        """Make the challenger champion, and reload. Returns the run that made it.
+    async def promote(self, run_id: int, version: str, *, by: str) -> Decision:
+        """Make the challenger champion, and reload.
 
         Args:
             run_id: the run.
@@ -48,12 +56,13 @@ class Decisions:
             run = await self._waiting(run_id, version)
             await promotion.promote(self._registry, self._database, version, now=datetime.now(UTC), by=by)
             await run_records.decide(self._database, run_id, "promoted")
+            record = await run_records.promotion_of(self._database, version)
         await self._follower.follow_champion(again=True)
         log.info("model.promoted", model_version=version, previous=run.champion, run_id=run_id)
-        return run
+        return Decision(run, record or run)
 
-    async def keep(self, run_id: int, version: str, *, by: str) -> Run:
-        """Keep the champion, for good. Returns the run; raises as `promote`."""
+    async def keep(self, run_id: int, version: str, *, by: str) -> Decision:
+        """Keep the champion, for good; raises as `promote`."""
         async with self._runs.moving:
             run = await self._waiting(run_id, version)
             kept = await run_records.keep_champion(
@@ -67,7 +76,7 @@ class Decisions:
                 await self._waiting(run_id, version)
                 raise DecisionError(say("decision.unknown"))
         log.info("model.kept", model_version=run.champion, refused=version, run_id=run_id)
-        return run
+        return Decision(run, kept)
 
     async def waiting(self, run_id: int, version: str) -> Run:
         """Return a run whose challenger may still be promoted; raises as `promote`."""

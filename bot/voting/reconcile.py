@@ -32,7 +32,7 @@ from bot.voting.message_locks import MessageLocks
 from storage.database import Database
 from storage.errors import StorageError
 from storage.people.tombstones import delete_tombstones
-from storage.votes.predictions import mark_deleted
+from storage.votes.predictions import adopt_message, mark_deleted
 from storage.votes.reactions import ThumbsRead, reaction_votes, sign
 from storage.votes.recent_replies import RecentReply, recent_replies
 
@@ -257,7 +257,8 @@ class Reconcile:
         async for prediction_id, message in find_unlinked_replies(
             channel, unlinked, bot_user_id=self._bot.user.id
         ):
-            await self._write_queue.attach(prediction_id, message.id)
+            if not await adopt_message(self._database, prediction_id, message.id):
+                continue  # it was still being sent, and is stored by now
             if not has_own_thumbs(message):
                 self._offer_thumbs(message)
             yield message

@@ -11,6 +11,7 @@ import pytest_asyncio
 import structlog
 from support.people import Person
 from support.sandbox_faults import faults_of
+from support.variables import is_setting
 from support.wire import Pretend, Wire, wired
 
 from bot.commands import context
@@ -21,7 +22,7 @@ from bot.voting import acknowledgement
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # What a developer has set must not reach the settings of a test.
-for name in [name for name in os.environ if name.upper().startswith(("FILLBOT_", "DISCORD_TOKEN"))]:
+for name in filter(is_setting, [*os.environ]):
     del os.environ[name]
 
 # The edit of a footer would come between the events that tests wait for.

@@ -104,7 +104,7 @@ def test_a_fault_in_the_code_is_no_sentence_but_a_traceback(monkeypatch: pytest.
     async def fail(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(program, "run_app", fail)
+    monkeypatch.setattr("bot.app.run_app", fail)
     with pytest.raises(ZeroDivisionError):
         program.main([])
 
@@ -119,7 +119,7 @@ def test_the_last_sentence_does_not_share_a_line_with_the_sign_of_the_key(
     async def stop_at_once(*_args: object, **_options: object) -> None:
         pass
 
-    monkeypatch.setattr(program, "run_app", stop_at_once)
+    monkeypatch.setattr("bot.app.run_app", stop_at_once)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     assert program.main([]) == 0
     assert capsys.readouterr().out == said

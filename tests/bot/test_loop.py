@@ -10,9 +10,8 @@ import string
 from pathlib import Path
 
 import pytest
-from support.app import App, running_app, train
+from support.app import App, running_app, train, version_of, vote_down
 from support.people import Json, Person
-from support.wire import eventually
 
 from bot.sandbox.server import Sandbox
 
@@ -24,20 +23,6 @@ VOCABULARY = 30_522
 def top_word(reply: Json) -> str:
     """The word in bold."""
     return reply["embeds"][0]["description"].split("**")[1].lower()
-
-
-def version_of(reply: Json) -> str:
-    return reply["embeds"][0]["footer"]["text"].split()[1]
-
-
-async def vote_down(app: App, reply: Json, *voters: Person) -> None:
-    for voter in voters:
-        await voter.react(reply, "👎")
-
-    async def are_counted() -> bool:
-        return app.log().count('"vote.cast"') == len(voters)
-
-    await eventually(are_counted)
 
 
 async def retrain(ada: Person) -> list[Json]:
@@ -77,7 +62,7 @@ async def test_votes_make_a_better_model_and_a_rollback_stays(compact_models: Pa
         assert verdict["title"] == "v0002 was promoted", [f["value"] for f in verdict["fields"]]
         assert {"name": "Votes", "value": "2 votes by 2 people", "inline": True} in verdict["fields"]
         progress = [state["content"] for state in states[:-1]]
-        assert any("▱" in text or "▰" in text for text in progress), progress
+        assert len(set(progress)) > 2, progress  # which steps are seen depends on how long they take
 
         better = await ben.command(CHANNEL_ID, f"!fill {QUERY}")  # the same process: no restart
         assert version_of(better) == "v0002"

@@ -148,13 +148,6 @@ def test_no_text_is_longer_than_discord_takes(language: str) -> None:
     assert {key: length for key, length in lengths.items() if length > limit_of(key)} == {}
 
 
-@pytest.mark.parametrize("language", languages())
-def test_what_the_model_reads_is_english(language: str) -> None:
-    texts = BY_LANGUAGE[language]
-    assert texts["example"] == TEXTS["example"]
-    assert [key for key in texts if key.startswith("sentence.") and texts[key] != TEXTS[key]] == []
-
-
 def test_a_name_without_a_text_is_left_as_it_is() -> None:
     with speaking("de"):
         assert named("run.triggers", "nightly") == "nachts"

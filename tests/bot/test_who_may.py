@@ -25,7 +25,7 @@ from bot.texts import say
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROLE_ID = 1100000000000000777
 Answer = Literal["answered", "for admins", "elsewhere", "silence"]
-FOR_ADMINS = {"denied", "export", "import", "resume", "retrain", "rollback"}
+FOR_ADMINS = {"denied", "export", "import", "preferred", "resume", "retrain", "rollback"}
 # With these values a permitted command ends quickly.
 OPTIONS = {
     name: options(one, word="word", text="no blank", version="../../etc") for name, one in declared().items()

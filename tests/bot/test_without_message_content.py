@@ -85,6 +85,8 @@ async def test_refusals_name_the_commands_that_work(wire: Wire, ann: Person) -> 
     assert "`/fill no blank here [MASK]`" in (await wire.slash(ann, "fill", text="no blank here"))["content"]
     async with wire.person("ada") as ada:
         assert "`/denied add WORD`" in (await wire.slash(ada, "denied", action="add"))["content"]
+        how = (await wire.slash(ada, "import"))["content"]  # which can have no file
+        assert "Attach one file to a message `@fillbot import NAME`" in how
 
 
 async def test_notices_name_the_commands_that_work(wire: Wire) -> None:

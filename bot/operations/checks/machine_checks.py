@@ -14,6 +14,8 @@ from storage.backends.locks import is_shared
 from storage.errors import StorageError
 from storage.maintenance.backups import database_file, examine, last_made_at, open_sqlite
 from storage.maintenance.server_info import describe_server
+from storage.sentences import Sentence
+from training.corpus.language import CorpusLanguage
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
 from training.models.base_model import locate_base
@@ -32,6 +34,7 @@ async def machine_findings(settings: Settings, *, now: datetime) -> AsyncIterato
         yield await asyncio.to_thread(_models, settings)
     yield await _model(settings)
     yield await asyncio.to_thread(_base, settings)
+    yield _language(settings)
     yield await _gpu(settings)
     yield await asyncio.to_thread(_disk, settings)
     if is_shared(settings.url):
@@ -68,7 +71,25 @@ async def _model(settings: Settings) -> Finding:
     return passed("model", f"{model.version} answers ({model.precision})")
 
 
+def _language(settings: Settings) -> Finding:
+    """What the language of the corpus lacks, and what that means."""
+    language = CorpusLanguage(settings.corpus_language)
+    if not language.missing:
+        return passed("language", f"{language.code}: patterns, word lists, suites and denied words are here")
+    parts = Sentence("{missing}", missing=language.missing)
+    person = "" if language.denied.exists() else ", and an admin decides about each version"
+    detail = f"{language.code} has no {parts}: runs learn and are judged without them{person}"
+    return skipped("language", detail)
+
+
 def _base(settings: Settings) -> Finding:
+    if settings.lacks_base:
+        if CorpusLanguage(settings.corpus_language).starter_patterns.exists():
+            return skipped("base model", f"none set for {settings.corpus_language}: the starter is trained")
+        fix = "Set FILLBOT_BASE_MODEL to a masked language model of this language."
+        return failed(
+            "base model", f"none set for {settings.corpus_language}, and no starter can learn it", fix
+        )
     try:
         where = locate_base(settings.base_model)
     except BaseModelError as error:

@@ -3,11 +3,21 @@
 import { h, icon, ui } from "./dom.js";
 import { closeLayer, openLayer, popupOf } from "./layer.js";
 import { tell } from "./signals.js";
-import { say } from "./texts.js";
+import { channelKey, isThread, state } from "./state.js";
+import { example, say } from "./texts.js";
 
-const EXAMPLES = [
-  "!fill Nike shoes are very [MASK]", "!fill The delivery was [MASK] and the support was [MASK]", "!help",
+const SENTENCES = [
+  example("Nike shoes are very [MASK]"), example("The delivery was [MASK] and the support was [MASK]"),
 ];
+const HEARD = ["support", "@me"]; // where a sentence needs no command
+
+/** What one can type in the channel that is shown. */
+function examples() {
+  const channel = state.channels.get(state.current);
+  const place = channel && isThread(channel) ? state.channels.get(channel.parent_id) : channel;
+  const isHeard = place && HEARD.includes(channelKey(place));
+  return [...SENTENCES.map((text) => (isHeard ? text : `!fill ${text}`)), "!help"];
+}
 
 /** Returns a chip for each example, which puts it into the box. */
 export function exampleChips() {
@@ -15,7 +25,7 @@ export function exampleChips() {
     closeLayer();
     tell("write", text);
   };
-  const chips = EXAMPLES.map((text) =>
+  const chips = examples().map((text) =>
     h("button", { class: "chip", type: "button", onclick: () => write(text) }, text));
   return h("div", { class: "chips" }, chips);
 }

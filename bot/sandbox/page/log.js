@@ -8,12 +8,13 @@ import { closeOnScroll } from "./layer.js";
 import { renderBody, shouldGroup } from "./message.js";
 import { renderReactions } from "./reactions.js";
 import { channelKey, channelName, FLAG, hasFlag, isDirect, nameOf, state } from "./state.js";
-import { say } from "./texts.js";
+import { example, say } from "./texts.js";
 import { createdAt, dayOf, formats, isOlder, sayWhen } from "./times.js";
 
 const ABOUT = {
-  support: say("Type a sentence with [MASK] where a word is missing, such as “Nike shoes are very [MASK]”, and press Enter. "
-    + "Vote 👍 or 👎 on the bold word of the answer: a better model learns from the votes."),
+  support: say("Type a sentence with [MASK] where a word is missing, such as “{example}”, and press Enter. "
+    + "Vote 👍 or 👎 on the bold word of the answer: a better model learns from the votes.",
+  { example: example("Nike shoes are very [MASK]") }),
   reports: say(
     "Every morning I post here what the nightly run learnt from your votes, and whether a new model answers now.",
   ),

@@ -9,6 +9,9 @@ export const locale = language === "en" ? undefined : language;
 export const say = (english, values = {}) =>
   (texts[english] ?? english).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
+/** An example sentence, in the language that the model reads. */
+export const example = (english) => texts[english] ?? english;
+
 /** Says everything that index.html holds. */
 export function translatePage() {
   document.documentElement.lang = language;

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from support.wire import eventually
+from support.wire import eventually, settings_for
 
 from bot.answering import champion_follower as follower_module
 from bot.answering.champion_follower import BotChampionFollower, load_champion
+from bot.answering.early_loading import EarlyModel
 from bot.answering.predictor import Predictor
 from bot.errors import StartError
 from training.inference.loading import load
@@ -30,6 +31,40 @@ async def follower(registry: Registry) -> AsyncIterator[BotChampionFollower]:
 def damage(registry: Registry, *versions: str, file: str = "model.onnx") -> None:
     for version in versions:
         (registry.folder / version / file).write_bytes(b"rubbish")
+
+
+async def test_a_champion_that_is_loaded_early_is_not_loaded_again(registry: Registry, home: Path) -> None:
+    early = EarlyModel(settings_for(home))
+    loaded = early._thread
+    loaded.join()
+    expected = early._model
+    model, trouble = await load_champion(registry, early)
+    assert (model, trouble) == (expected, None)
+    assert early.take() is None  # it is not kept alive after a reload
+
+
+async def test_a_champion_that_changed_meanwhile_is_loaded(registry: Registry, home: Path) -> None:
+    early = EarlyModel(settings_for(home))
+    early._thread.join()
+    registry.promote("v0002")
+    model, trouble = await load_champion(registry, early)
+    assert (model.version, trouble) == ("v0002", None)
+
+
+async def test_a_champion_that_cannot_be_loaded_early_is_reported_as_usual(
+    registry: Registry, home: Path
+) -> None:
+    registry.promote("v0002")
+    damage(registry, "v0002")
+    early = EarlyModel(settings_for(home))
+    model, trouble = await load_champion(registry, early)
+    assert model.version == "v0001"
+    assert trouble is not None
+
+
+def test_versions_that_machines_share_are_not_loaded_early(home: Path) -> None:
+    settings = settings_for(home).model_copy(update={"models_url": "s3://somewhere"})
+    assert EarlyModel(settings).take() is None
 
 
 async def test_the_champion_is_followed(follower: BotChampionFollower, registry: Registry) -> None:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pytest
 from support.wire import QUERY
 
-from bot.answering import denied_words
-from bot.answering.denied_words import DeniedWords
+from bot.answering import team_words
 from bot.answering.predictor import CANDIDATES, Prediction, Predictor
+from bot.answering.team_words import TeamWords
 from bot.errors import BusyError
 from storage.database import Database
-from storage.denied_words import DeniedWord, change_denied
+from storage.team_words import Kind, TeamWord, change_word
 from training.errors import CorruptVersionError, QueryTooLongError, UnknownVersionError
 from training.inference.fill_model import FillModel
 from training.inference.joint_filling import Unsaid, fill_jointly
@@ -205,22 +205,22 @@ async def test_an_answer_from_before_a_word_was_allowed_is_not_kept(
 async def test_of_two_readings_of_the_denied_words_the_later_one_stands(
     predictor: Predictor, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_begun, may_go_on, real = asyncio.Event(), asyncio.Event(), denied_words.read_denied
+    is_begun, may_go_on, real = asyncio.Event(), asyncio.Event(), team_words.read_words
 
-    async def slow_at_first(database: Database) -> list[DeniedWord]:
-        read = await real(database)
+    async def slow_at_first(database: Database, kind: Kind) -> list[TeamWord]:
+        read = await real(database, kind)
         if not is_begun.is_set():
             is_begun.set()
             await may_go_on.wait()
         return read
 
-    monkeypatch.setattr(denied_words, "read_denied", slow_at_first)
+    monkeypatch.setattr(team_words, "read_words", slow_at_first)
     now = datetime.now(UTC)
-    await change_denied(database, "ugly", is_denied=True, by=1, champion="v0001", now=now)
-    team = DeniedWords(database, predictor)
+    await change_word(database, "denied", "ugly", is_added=True, by=1, champion="v0001", now=now)
+    team = TeamWords(database, predictor)
     first = asyncio.create_task(team.load())
     await is_begun.wait()
-    await change_denied(database, "ugly", is_denied=False, by=1, champion="v0001", now=now)
+    await change_word(database, "denied", "ugly", is_added=False, by=1, champion="v0001", now=now)
     second = asyncio.create_task(team.load())
     may_go_on.set()
     await asyncio.gather(first, second)

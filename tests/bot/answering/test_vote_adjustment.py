@@ -253,3 +253,38 @@ def test_whatever_is_voted_the_reply_can_be_shown(votes: list[QueryVote], min_vo
         assert len({c.word for c in mask}) == len(mask)
     if not shown.is_adjusted:
         assert shown == adjusted([], predicted(mask_of(), mask_of()))
+
+
+COLOURS = ("red", "soft", "blue", "warm", "grey", "black", "white", "pink", "brown", "green")
+
+
+def preferring(*preferred: str, votes: Sequence[QueryVote] = ()) -> ShownPrediction:
+    prediction = predicted(mask_of(COLOURS))
+    return adjust(prediction, votes, VoteRules(2, 90, NOON), shown=5, preferred=preferred)
+
+
+def test_a_preferred_word_has_the_odds_of_three_votes_more() -> None:
+    shown = preferring("warm")
+    assert words(shown)[:2] == ["red", "soft"]
+    assert next(c for c in shown.masks[0] if c.is_preferred).word == "warm"
+    assert shares(shown)["warm"] / shares(shown)["red"] == pytest.approx(4 * 0.05 / 0.4)
+    assert (shown.votes, shown.is_adjusted) == (0, True)
+
+
+def test_a_preferred_word_that_stays_below_the_shown_ones_changes_nothing() -> None:
+    shown = preferring("green")
+    assert not shown.is_adjusted
+    assert words(shown) == list(COLOURS[:5])
+    assert not preferring("unheard").is_adjusted
+
+
+def test_votes_that_reject_a_preferred_word_win() -> None:
+    assert "soft" not in words(preferring("soft", votes=both("soft", -1)))
+    liked = preferring("soft", votes=both("soft", 1))
+    assert (words(liked)[0], liked.votes) == ("soft", 2)
+
+
+def test_no_word_is_lifted_where_a_complaint_is_asked_for() -> None:
+    mask = mask_of(("cheap", "scratchy", "durable", "loose", "thin"), (0.01, 0.5, 0.05, 0.3, 0.1))
+    shown = adjust(predicted(mask), [], VoteRules(2, 90, NOON), shown=5, preferred=["durable"])
+    assert not shown.is_adjusted

@@ -79,6 +79,18 @@ async def test_changes_keep_their_order(database: Database, write_queue: WriteQu
     assert [v.value for v in await votes_on_message(database, 1000)] == [-1]
 
 
+async def test_a_flush_waits_for_the_changes_before_it(database: Database, write_queue: WriteQueue) -> None:
+    await write_queue.attach(await write_queue.record(asked("cheap")), 1000)
+    changes = [
+        asyncio.ensure_future(write_queue.change_thumbs(ThumbAdded(1000, voter, "👍", NOON)))
+        for voter in range(3)
+    ]
+    await asyncio.sleep(0)  # they are in the queue now
+    await write_queue.flush_thumbs()
+    assert len(await votes_on_message(database, 1000)) == 3
+    assert await asyncio.gather(*changes) == [1, 1, 1]
+
+
 async def test_what_was_told_is_on_the_disk(
     database: Database, write_queue: WriteQueue, tmp_path: Path
 ) -> None:

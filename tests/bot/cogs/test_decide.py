@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import pytest_asyncio
 from faults.hosted import hosted
 from support.people import Json, Person
+from support.run_rows import stored_run
 from support.wire import EPHEMERAL, Wire, eventually, fields_of
 
 from bot.runs.training_runs import RunEnd
@@ -39,14 +41,7 @@ async def owner(wire: Wire) -> AsyncIterator[Person]:
 
 async def waiting_run(wire: Wire, *, version: str = WAITING, champion: str = CHAMPION) -> Run:
     """What a run leaves whose version passed the gate."""
-    database, now = wire.app.database, datetime.now(UTC)
-    run_id = await run_records.open_run(
-        database, "retrain", started_at=now, champion=champion, challenger=version
-    )
-    await run_records.finish_run(database, run_id, "waiting", finished_at=now)
-    run = await run_records.get_run(database, run_id)
-    assert run is not None
-    return run
+    return await stored_run(wire.app.database, "retrain", "waiting", champion=champion, challenger=version)
 
 
 async def verdict(wire: Wire, person: Person, run: Run) -> Json:
@@ -122,6 +117,30 @@ async def test_promote_makes_the_version_champion_and_says_who_did_it(wire: Wire
     assert (row.report or {})["by"] == f"discord:{ada.id}"
 
 
+async def test_the_notice_of_a_waiting_version_has_the_buttons_too(wire: Wire, ada: Person) -> None:
+    """After a person was forgotten, the run ends with a notice in place of a verdict."""
+    run, since = await waiting_run(wire), ada.mark()
+    await wire.app.reports._announcements.post(
+        "notice", RunEnd(run, f"Run {run.id} waits."), channel_id=wire.channel_id
+    )
+    message = await ada.wait_for_event(
+        "MESSAGE_CREATE", predicate=lambda body: f"Run {run.id} waits" in str(body["embeds"]), since=since
+    )
+    assert list(buttons_of(message)) == ["Promote", "Keep v0001", "Compare"]
+
+
+async def test_what_would_change_is_said_in_the_tense_of_the_decision(wire: Wire, ada: Person) -> None:
+    text = f"{ada.id} shoes are [MASK]"
+    query = (await wire.row(await wire.ask(ada, text)))["query"]
+    run = await waiting_run(wire)
+    run = replace(run, report={"changes": [{"query": query, "before": ["soft"], "after": ["light"]}]})
+    for what, title in (("keep", "What would have changed"), ("promote", "What changed")):
+        undecided = replace(run, id=(await waiting_run(wire)).id)
+        message = await verdict(wire, ada, undecided)
+        assert "What would change" in fields_of(message)
+        assert title in fields_of(await decided(ada, message, what))
+
+
 async def test_keep_leaves_the_champion_and_an_audit_line(wire: Wire, ada: Person) -> None:
     run = await waiting_run(wire)
     message, another = await verdict(wire, ada, run), await verdict(wire, ada, run)
@@ -158,7 +177,7 @@ async def test_two_admins_at_once_promote_once(wire: Wire, ada: Person, owner: P
             if name.startswith("MESSAGE_") and body.get("flags", 0) & EPHEMERAL
         ]
 
-    assert await eventually(refusals) == ["v0002 answers already."]
+    assert await eventually(refusals) == ["v0002 is already answering."]
     assert len(await decisions(wire, "promote", since=run)) == 1
     assert wire.app.registry.champion() == WAITING
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert
+from sqlalchemy import func, insert, update
 from support.people import Json, Person
 from support.wire import Wire, wired
 
-from storage.schema import people
+from storage.schema import people, votes
 from storage.votes.consensus import store_reliabilities
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -187,3 +187,18 @@ async def test_a_sentence_of_several_blanks_that_two_reject_has_other_words_in_e
         replies.append(reply)
     assert "adjusted" not in footer_of(replies[0])
     assert all("adjusted by" in footer_of(reply) for reply in replies[1:])
+
+
+async def test_votes_count_however_an_earlier_version_spelled_the_word(
+    wire: Wire, ann: Person, bob: Person
+) -> None:
+    """As after a change to a base model that keeps capitals."""
+    query = "The green socks are [MASK]"
+    first = await voted(wire, ann, query, (ann, "👎"), (bob, "👎"))
+    async with wire.app.database.write() as connection:
+        await connection.execute(
+            update(votes).where(votes.c.word == words_of(first)[0]).values(word=func.upper(votes.c.word))
+        )
+    again = await wire.ask(ann, query)
+    assert words_of(first)[0] not in words_of(again)
+    assert "adjusted by 2 votes" in footer_of(again)

@@ -14,6 +14,7 @@ from bot.sandbox.messages.posting import post_message
 from bot.texts import say
 from storage.people import privacy
 from storage.schema import predictions
+from training.corpus.language import examples
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BLANKS = ["[MASK]", "[mask]", "<mask>", "___", "_____", "**[MASK]**"]
@@ -141,9 +142,9 @@ async def test_a_greeting_gets_one_friendly_line_with_an_example(
 ) -> None:
     channel_id = await ann.direct_channel_id(wire.sandbox.bot_user_id)
     said = (await wire.say(ann, "hello", channel_id=channel_id))["content"]
-    assert said == say("listening.hello", example=say("example"), prefix="!")
+    assert said == say("listening.hello", example=examples().example, prefix="!")
     said = (await wire.say(ann, f"hello {mention(wire)}", channel_id=elsewhere))["content"]
-    assert said == say("listening.hello", example=f"@fillbot {say('example')}", prefix="!")
+    assert said == say("listening.hello", example=f"@fillbot {examples().example}", prefix="!")
 
 
 async def test_greetings_are_limited(wire: Wire, ann: Person) -> None:

@@ -54,6 +54,17 @@ async def test_model_says_what_serves_and_where_it_comes_from(wire: Wire, ann: P
     assert field(reply, "Next nightly run").startswith("<t:")
 
 
+async def test_a_base_without_the_fast_path_is_said(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def notes(reply: Json) -> list[str]:
+        return [one["value"] for one in reply["embeds"][0]["fields"] if one["name"] == "Note"]
+
+    assert not any("without the fast path" in note for note in notes(await wire.say(ann, "!model")))
+    monkeypatch.setattr(wire.app.follower.predictor._model, "has_fast_path", False)
+    assert any("without the fast path" in note for note in notes(await wire.say(ann, "!model")))
+
+
 async def test_a_champion_promoted_from_the_command_line_serves_by_itself(
     wire: Wire, ada: Person, ann: Person
 ) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import math
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import discord
 import pytest
@@ -16,6 +19,7 @@ from support.sandbox_faults import faults_of
 from support.wire import until_met, untouched_discord
 
 from bot.client import FillBot
+from bot.connection import session
 from bot.connection.session import (
     MAX_BACKOFF_S,
     IdentifyLimiter,
@@ -49,6 +53,37 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         with untouched_discord():
             set_discord_urls(running.api_url, running.gateway_url)
             yield running
+
+
+class LateServers(discord.Client):
+    """Ready at once, with a server that becomes available after some looks."""
+
+    def __init__(self, *, looks: float) -> None:
+        super().__init__(intents=discord.Intents.none())
+        self.looks = looks
+
+    async def wait_until_ready(self) -> None:
+        pass
+
+    @property
+    def guilds(self) -> list[discord.Guild]:  # type: ignore[override]  # as many as are needed here
+        self.looks -= 1
+        return [cast(discord.Guild, SimpleNamespace(unavailable=self.looks > 0))]
+
+
+@pytest.mark.parametrize("looks", [1, 5])
+async def test_the_start_waits_for_servers_that_are_not_there_yet(looks: int) -> None:
+    client = LateServers(looks=looks)
+    await session._wait_until_ready(client)
+    assert client.looks == 0
+
+
+async def test_an_outage_of_a_server_holds_the_start_up_for_a_short_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "SERVERS_WITHIN_S", 0.05)
+    client = LateServers(looks=math.inf)
+    await session._wait_until_ready(client)
 
 
 async def test_the_block_begins_when_the_bot_is_ready_and_ends_disconnected(sandbox: Sandbox) -> None:

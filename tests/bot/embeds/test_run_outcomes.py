@@ -22,6 +22,7 @@ TRIGGERS = (
     "resume",
     "keep",
     "denied",
+    "preferred",
 )
 COLOURS = {"promoted": BETTER, "rejected": SET_BACK, "skipped": UNCHANGED, "failed": FAILED}
 CHANGED = {  # what a run of this trigger and status does to the model that answers, where it is not the rule
@@ -46,7 +47,9 @@ def test_every_outcome_is_shown(trigger: str, status: Status, language: str) -> 
         assert "{" not in title_of(run) + step
         embed = verdict_embed(run, "It ended.", next_step=step)
     assert (embed.colour, notice_embed("It ended.", run).colour) == (colour, colour)
-    assert str(embed.description).splitlines() == ["It ended.", *([step] if step else [])]
+    # Of a promotion the title and the next step say all that the run's own sentence does.
+    is_said = status == "promoted" and trigger not in ("domain", "forget")
+    assert str(embed.description).splitlines() == [*([] if is_said else ["It ended."]), *filter(None, [step])]
 
 
 @pytest.mark.parametrize("trigger", ["nightly", "retrain", "cli"])

@@ -73,7 +73,7 @@ async def test_a_file_is_previewed_stored_counted_and_undone(wire: Wire, ann: Pe
 
         again = await attach(wire, ada, '!import "the guide"', table)
         refused = await press(ada, again, "Import", until="already imported")
-        assert "undo that import first" in refused["content"]
+        assert "undo the earlier import first" in refused["content"]
 
         undo = done["content"].rpartition("Undo: ")[2].strip("`")
         assert "2 words were deleted" in (await wire.say(ada, undo))["content"]

@@ -6,6 +6,8 @@ from support.people import Json, Person
 from support.sandbox_world import add_channel
 from support.wire import EPHEMERAL, QUERY, Wire, eventually, voted
 
+from bot.features import undo
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOTHING = "You have no vote that I could take back."
 
@@ -77,6 +79,22 @@ async def test_a_sentence_of_another_channel_is_shown_to_the_voter_alone(wire: W
     reply = await wire.slash(ann, "undo")
     assert reply["flags"] & EPHEMERAL
     assert "the secret plan is" in reply["content"]
+
+
+async def test_a_vote_that_keeps_changing_can_be_taken_back_later(
+    wire: Wire, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed(*_: object) -> int:
+        return 0
+
+    reply = await wire.ask(ann)
+    word = (await wire.row(reply))["candidates"][0]["word"]
+    await choose(ann, reply, 0, f"0:{word}")
+    with monkeypatch.context() as patch:
+        patch.setattr(undo, "withdraw", changed)
+        assert "Please try again" in (await wire.say(ann, "!undo"))["content"]
+    assert await words_of(wire, reply, ann) == [(word, 1, "menu")]
+    assert (await wire.say(ann, "!undo"))["content"].startswith("Taken back: your choice in the menu")
 
 
 async def test_people_who_did_not_vote_hear_that(wire: Wire, ann: Person, bob: Person) -> None:

@@ -41,3 +41,11 @@ async def test_a_damaged_card_is_marked_and_the_rest_is_listed(home: Path) -> No
         lines = (await wire.say(person, "!versions"))["embeds"][0]["description"].split("\n")
         assert lines[1] == "v0002 · damaged"
         assert len(lines) == 3
+
+
+async def test_versions_that_learnt_from_deleted_votes_are_marked(home: Path) -> None:
+    async with wired(home) as wire, wire.member() as person:
+        wire.app.registry.withdraw(["v0001", "v0003"])
+        lines = (await wire.say(person, "!versions"))["embeds"][0]["description"].split("\n")
+        assert "not used any more: it learnt from deleted votes" in lines[0]
+        assert "being replaced: it learnt from deleted votes" in lines[2]

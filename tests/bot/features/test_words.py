@@ -26,7 +26,7 @@ async def test_the_words_are_those_that_a_run_judges(
     database: Database, database_url: str, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    denied = denied_words()[0]
+    denied = min(denied_words())
     words = [("cheap", 0.4), ("soft", 0.3), ("ugly", 0.1), (denied, 0.05), ("h3llo", 0.01)]
     texts = ["Nike shoes are [MASK].", "The caps are [MASK].", HASHED, "Socks [MASK]."]
     predictions = [await ask(database, text, words=words) for text in texts * 2]
@@ -47,7 +47,7 @@ async def test_the_words_are_those_that_a_run_judges(
         as_of=datetime.now(UTC),
         aged_at=await newest_vote_at(database, until=datetime.now(UTC)),
         min_voters=2,
-        denied=denied_words(),
+        denied=sorted(denied_words()),
         half_life_days=settings.vote_half_life_days,
     )
     newest = await rated_words(database, settings)
@@ -81,7 +81,7 @@ async def test_what_became_of_ones_own_votes_is_said(database: Database, tmp_pat
         "👍 cheap · counts",
     ]
     out = words_embed(rated, person_id=1, min_voters=2, is_out=True)
-    assert out.fields[-1].value == "Your votes do not count while you have opted out."
+    assert out.fields[-1].value == "Your votes do not count while you have opted out; `optin` changes that."
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -67,7 +67,7 @@ def test_a_mask_may_be_named() -> None:
 
 
 def test_a_denied_word_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judgements, "denied_words", lambda: ["ugly"])
+    monkeypatch.setattr(judgements, "denied_words", lambda: frozenset({"ugly"}))
     assert preview(Opinion(SHOES, "Ugly", False)).left_out == (("denied", 1),)
     opinions = [Opinion(SHOES, word, True) for word in ("Light", "warm")]
     found = preview_of(opinions, max_chars=400, max_masks=3, denied=["light"])  # by the team

@@ -7,8 +7,8 @@ from support.ballots import ask, minutes, vote
 from bot.privacy.mydata import export_personal_data
 from storage import announcements
 from storage.database import Database
-from storage.denied_words import change_denied
 from storage.runs import finish_run, open_run
+from storage.team_words import change_word
 
 
 async def test_a_run_is_told_once_with_the_version_that_it_made(database: Database) -> None:
@@ -21,8 +21,8 @@ async def test_a_run_is_told_once_with_the_version_that_it_made(database: Databa
 
 
 async def test_decisions_as_an_admin_are_listed(database: Database) -> None:
-    await change_denied(database, "ugly", is_denied=True, by=7, champion="v1", now=minutes(5))
-    await change_denied(database, "drab", is_denied=True, by=8, champion="v1", now=minutes(6))
+    await change_word(database, "denied", "ugly", is_added=True, by=7, champion="v1", now=minutes(5))
+    await change_word(database, "denied", "drab", is_added=True, by=8, champion="v1", now=minutes(6))
     made = await export_personal_data(database, 7, versions=(), limit_bytes=10_000)
     (one,) = json.loads(made.content)["decisions_as_an_admin"]
     assert one["report"] == {"action": "add", "word": "ugly", "by": "discord:7"}

@@ -11,11 +11,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 from support.people import Json, Person
+from support.run_rows import stored_run
 from support.wire import Wire, best_words, eventually, fields_of, wired
 
 from bot.answering import query_handler
 from bot.errors import BusyError
 from bot.proof.watch import Limits
+from bot.runs.training_runs import RunEnd
 from storage import runs as run_records
 from storage.people.forgetting import erase_person
 from storage.runs import Run
@@ -54,14 +56,7 @@ async def proof(wire: Wire) -> AsyncIterator[Run]:
 
 async def proving_run(wire: Wire, *, challenger: str = CHALLENGER, champion: str = CHAMPION) -> Run:
     """What a run leaves whose version is to be proved."""
-    database, now = wire.app.database, datetime.now(UTC)
-    run_id = await run_records.open_run(
-        database, "nightly", started_at=now, champion=champion, challenger=challenger
-    )
-    await run_records.finish_run(database, run_id, "proving", finished_at=now)
-    run = await run_records.get_run(database, run_id)
-    assert run is not None
-    return run
+    return await stored_run(wire.app.database, "nightly", "proving", champion=champion, challenger=challenger)
 
 
 async def until_answering(wire: Wire, version: str | None) -> None:
@@ -262,11 +257,62 @@ async def test_a_proof_stops_at_its_last_day(wire: Wire, proof: Run) -> None:
     assert (wire.app.registry.champion(), await status_of(wire, proof)) == (CHAMPION, "rejected")
 
 
-async def test_another_champion_ends_the_proof(wire: Wire, proof: Run) -> None:
+async def test_another_champion_ends_the_proof(
+    wire: Wire, proof: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notice is about this proof, not about the champion that an earlier decision kept."""
+    noticed: list[Run] = []
+
+    async def note(_sentence: str, *, run: Run) -> None:
+        noticed.append(run)
+
+    monkeypatch.setattr(wire.app.reports, "post_notice", note)
+    earlier = await proving_run(wire, challenger="v0003")
+    await run_records.keep_champion(
+        wire.app.database, earlier.id, champion=CHAMPION, now=datetime.now(UTC), report={"by": "test"}
+    )
     wire.app.registry.promote("v0003")
     await until_answering(wire, None)
     assert await wire.app.proof.check() == "other_champion"
+    assert [run.id for run in noticed] == [proof.id]
     assert (wire.app.registry.champion(), await status_of(wire, proof)) == ("v0003", "rejected")
+
+
+async def verdict_of(wire: Wire, person: Person, run: Run) -> Json:
+    """Post the verdict of a run, and return it once the database knows where it is."""
+    since = person.mark()
+    await wire.app.reports._announcements.post(
+        "verdict", RunEnd(run, "It passed."), channel_id=wire.channel_id, guild_id=wire.sandbox.guild_id
+    )
+    return await person.wait_for_event(
+        "MESSAGE_CREATE", predicate=lambda body: f"Run {run.id} · " in str(body["embeds"]), since=since
+    )
+
+
+async def without_buttons(person: Person, message: Json) -> Json:
+    return await person.wait_for_event(
+        "MESSAGE_UPDATE", predicate=lambda body: body["id"] == message["id"] and not body["components"]
+    )
+
+
+async def test_the_verdict_loses_its_buttons_when_votes_have_decided(
+    wire: Wire, ann: Person, proof: Run
+) -> None:
+    message = await verdict_of(wire, ann, proof)
+    assert message["components"]
+    await win(wire, ann, 20, by=CHAMPION)
+    assert await wire.app.proof.check() == "keep"
+    after = await without_buttons(ann, message)
+    assert after["embeds"][0]["description"] == message["embeds"][0]["description"]
+
+
+async def test_the_verdict_of_a_replaced_challenger_loses_its_buttons(
+    wire: Wire, ann: Person, proof: Run
+) -> None:
+    message = await verdict_of(wire, ann, proof)
+    await proving_run(wire, challenger="v0003")
+    assert await wire.app.proof.check() is None
+    await without_buttons(ann, message)
 
 
 async def test_a_newer_version_replaces_the_challenger(wire: Wire, proof: Run) -> None:

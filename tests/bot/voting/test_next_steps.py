@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ballots import NOON, ask, vote
+from support.ballots import NOON, ask, minutes, vote
 from support.wire import settings_for
 
 from bot.voting.next_steps import NextSteps
@@ -36,7 +36,10 @@ async def test_a_vote_that_counts_shows_at_once_and_tonight(
     database: Database, tmp_path: Path, agreed: int
 ) -> None:
     text = await line(database, tmp_path, agreed, SOFT)
-    assert text == "Ask again to see it. Your votes reach other sentences tonight."
+    assert (
+        text
+        == "Ask again to see it. Your votes reach other sentences tonight, if the new model passes its tests."
+    )
 
 
 async def test_a_vote_waits_for_a_second_person(database: Database, tmp_path: Path, agreed: int) -> None:
@@ -92,3 +95,26 @@ async def test_votes_on_personal_data_do_not_count(database: Database, tmp_path:
 
 async def test_a_withdrawal_needs_no_line(database: Database, tmp_path: Path, agreed: int) -> None:
     assert await line(database, tmp_path, agreed) == ""
+
+
+async def test_a_suggestion_that_counts_says_when_other_sentences_change(
+    database: Database, tmp_path: Path, agreed: int
+) -> None:
+    steps = NextSteps(database, settings_for(tmp_path, **NEEDS), prefix=lambda: "/")
+    text = await steps.after(agreed, [SOFT], weight=1.0, is_suggestion=True)
+    assert text == "Your votes reach other sentences tonight, if the new model passes its tests."
+
+
+async def test_that_there_are_enough_words_is_kept_for_a_minute_and_no_longer(
+    database: Database, tmp_path: Path, agreed: int
+) -> None:
+    now = [0.0]
+    settings = settings_for(tmp_path, **{**NEEDS, "min_judgements": 2})
+    steps = NextSteps(database, settings, prefix=lambda: "/", clock=lambda: now[0])
+    assert "once people agree on 2 words" in await steps.after(agreed, [SOFT], weight=1.0)
+    await vote(database, agreed, "ugly", -1, by=8)
+    assert "tonight" in await steps.after(agreed, [SOFT], weight=1.0)
+    await vote(database, agreed, "ugly", 1, by=8, at=minutes(9))
+    assert "tonight" in await steps.after(agreed, [SOFT], weight=1.0)
+    now[0] = 61.0
+    assert "once people agree on 2 words" in await steps.after(agreed, [SOFT], weight=1.0)

@@ -25,6 +25,7 @@ from bot.sandbox.world.permissions import EVERYONE, Permission
 from bot.sandbox.world.state import ChannelKind, Overwrite
 from storage.database import Database
 from storage.maintenance.backups import back_up_today
+from training.settings import DEFAULT_BASE_MODEL
 
 TOKEN = "MTEwMDAwMDAwMDAwMDAwMDMwMQ.GxYz12.right-t0ken-right-t0ken-right"
 Checked = tuple[int, dict[str, str]]
@@ -64,6 +65,25 @@ async def against(sandbox: Sandbox, home: Path, *, now: datetime | None = None, 
     return await checked(settings_for(home, **values), now=now)
 
 
+async def test_what_the_language_of_the_corpus_lacks_is_said(home: Path) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        code, found = await against(sandbox, home, corpus_language="fr")
+    assert code == 0
+    assert found["language"] == (
+        "– fr has no sentence patterns, lists of good and bad words, suites, behaviour tests, denied words, "
+        "grammar: runs learn and are judged without them, and an admin decides about each version"
+    )
+
+
+async def test_no_base_model_of_the_language_is_said(home: Path) -> None:
+    async with Sandbox(bot_token=TOKEN) as sandbox:
+        code, found = await against(sandbox, home, corpus_language="fr", base_model=DEFAULT_BASE_MODEL)
+        _, german = await against(sandbox, home, corpus_language="de", base_model=DEFAULT_BASE_MODEL)
+    assert code != 0
+    assert found["base model"].startswith("✗ none set for fr")
+    assert german["base model"] == "– none set for de: the starter is trained"
+
+
 async def test_all_is_well(home: Path) -> None:
     async with Sandbox(bot_token=TOKEN) as sandbox:
         code, found = await against(sandbox, home)
@@ -76,6 +96,7 @@ async def test_all_is_well(home: Path) -> None:
     assert found["admin roles"] == "✓ 1 of 1 exist"
     assert found["model"].startswith("✓ v0001 answers")
     assert found["base model"].startswith("✓")
+    assert found["language"].startswith("✓ en: patterns")
     assert TEMPLATE or found["database"] == "– none yet: the first start makes it"
 
 

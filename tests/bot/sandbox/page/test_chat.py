@@ -16,9 +16,17 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(120), pytest.mark.asyncio(lo
 async def test_an_empty_channel_offers_examples_that_go_into_the_box(stage: Stage) -> None:
     page = await stage.open()
     await expect(page.get_by_role("heading", name="Welcome to #support")).to_be_visible()
-    await page.get_by_role("button", name="!fill Nike shoes are very [MASK]").click()
-    await expect(page.locator("#box")).to_have_value("!fill Nike shoes are very [MASK]")
+    await page.get_by_role("button", name="Nike shoes are very [MASK]", exact=True).click()
+    await expect(page.locator("#box")).to_have_value("Nike shoes are very [MASK]")
     await expect(page.locator("#box")).to_be_focused()
+
+
+async def test_where_a_sentence_needs_a_command_the_examples_have_it(stage: Stage) -> None:
+    page = await stage.open(channel="reports")
+    await page.get_by_role("button", name="Examples").click()
+    await expect(page.get_by_role("group", name="Examples").get_by_role("button").first).to_have_text(
+        "!fill Nike shoes are very [MASK]"
+    )
 
 
 async def test_the_examples_stay_within_reach_after_the_first_message(stage: Stage) -> None:
