@@ -9,7 +9,9 @@ import pytest
 from hypothesis import settings
 from support.databases import TEMPLATE, dropped_after, url_for, url_of_home
 from support.homes import write_compact_version, write_versions
+from support.variables import ALLOW_WEAK_BASE
 
+os.environ[ALLOW_WEAK_BASE] = "true"
 # Both are read when the libraries are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -27,6 +27,8 @@ FROM_TRAINING_TO_BOT = {
         "locations",
         "subprocess_environment",
         "corpus.generator",
+        "corpus.language",
+        "corpus.lexicon",
         "distributed.serving.protocol",
         "evaluation.guarded_suites",
         "inference.batching",

@@ -9,6 +9,7 @@ taken in turn. Run it on a machine that does nothing else.
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -19,15 +20,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
-from measure import Row, table  # noqa: E402  the path comes first
+from measure import Row, device_name, table  # noqa: E402  the path comes first
 
 
 def parts() -> dict[str, Callable[[], list[Row]]]:
     """By name, in order."""
+    import bases
     import channel_load
     import checking
     import cluster_ray
     import cluster_votes
+    import devices
     import nights
     import serving
     import starting
@@ -38,6 +41,7 @@ def parts() -> dict[str, Callable[[], list[Row]]]:
     return {
         "serving": serving.run,
         "agreement": serving.agreement_rows,
+        "bases": bases.run,
         "wire": wire_load.wire,
         "busy": wire_load.busy,
         "reload": wire_load.reload,
@@ -50,6 +54,7 @@ def parts() -> dict[str, Callable[[], list[Row]]]:
         "checks": checking.run,
         "training": training_speed.run,
         "night": nights.run,
+        "devices": devices.run,
     }
 
 
@@ -59,7 +64,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="parts, separated by commas; all when empty")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--small", action="store_true", help="tiny weights: only to see that it runs")
     options = parser.parse_args()
+    if options.small:
+        os.environ["BENCH_SMALL"] = "1"
     known = parts()
     if options.part:
         print(json.dumps([row.to_json() for row in known[options.part]()]))  # noqa: T201
@@ -76,7 +84,11 @@ def main() -> None:
         rows = json.loads(ended.stdout.splitlines()[-1])
         found[name] = [Row(**{key: row[key] for key in Row.__dataclass_fields__}) for row in rows]
         sys.stderr.write(f"{table(found[name])}{time.perf_counter() - started:.0f} s\n")
-    machine = {"cpu": platform.processor() or platform.machine(), "python": platform.python_version()}
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "device": device_name(),
+        "python": platform.python_version(),
+    }
     rows_json = {name: [row.to_json() for row in rows] for name, rows in found.items()}
     options.out.write_text(json.dumps({"machine": machine, "parts": rows_json}, indent=1) + "\n")
     print(table([row for rows in found.values() for row in rows]))  # noqa: T201

@@ -154,6 +154,6 @@ def _night() -> dict[str, Any]:
             blame=tuple((text, known[0]) for text in asked[40:80]),
             others=tuple(asked[80:120]),
         ),
-        "settings": NightSettings(shifted_steps=STEPS, min_steps=STEPS, max_steps=STEPS),
+        "settings": NightSettings(min_steps=STEPS, max_steps=STEPS),
         "shown_words": 5,
     }

@@ -29,12 +29,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from training.evaluation.confidence_intervals import Draws, clustered_means, lower_bound
-from training.evaluation.metrics import SUITES, read_suite
+from training.evaluation.metrics import read_suite, suites_folder
 from training.simulation.taste import KEPT_GROUPS
 
 SENTENCES = Path(__file__).parent / "sentences"
 QUERIES = (SENTENCES / "queries.jsonl", SENTENCES / "more_queries.jsonl")
-TESTS = (SENTENCES / "test.jsonl", SUITES / "retention.jsonl")
+TESTS = (SENTENCES / "test.jsonl", suites_folder() / "retention.jsonl")
 LOSSES = ("ours", "ce", "unlikelihood", "dpo", "kto")
 USUAL = "ce"
 SEEDS = range(5)

@@ -1,14 +1,18 @@
 """What the benchmarks share: rows of the table, medians in turn, limits of the machine."""
 
+import os
 import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 PROJECT = Path(__file__).parents[2]
 PAUSE_S = 0.25
@@ -132,6 +136,22 @@ def int8_operations() -> float:
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = {"x": np.ones((1024, 768), np.uint8)}
     return 2 * 1024 * 768 * 3072 / in_turn({"product": lambda: session.run(None, feed)}, rounds=15)["product"]
+
+
+def device() -> "torch.device":
+    """The device to train on, as `FILLBOT_DEVICE` says."""
+    from training.models.torch_model import pick_device
+
+    return pick_device(os.environ.get("FILLBOT_DEVICE", "auto"))
+
+
+def device_name() -> str:
+    """What it is."""
+    import torch
+
+    if device().type == "cuda":
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads"
 
 
 def peak_mb(pid: int | None = None) -> float:

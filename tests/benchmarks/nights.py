@@ -10,8 +10,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from measure import PROJECT, Row
-from sized import registry_of, sentences
+from measure import PROJECT, Row, device_name
+from sized import IS_SMALL, registry_of, sentences
 
 from storage.database import Database
 from storage.votes.predictions import (
@@ -24,7 +24,7 @@ from storage.votes.predictions import (
 from training.inference.encoder import query_hash
 from training.inference.fill_model import FillModel
 
-QUERIES, JUDGED_A_QUERY, REJECTED, VOTERS = 200, 5, 2, 3
+QUERIES, JUDGED_A_QUERY, REJECTED, VOTERS = 20 if IS_SMALL else 200, 5, 2, 3
 
 
 def run() -> list[Row]:
@@ -32,7 +32,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         registry = registry_of(home, precision="fp32")
-        asyncio.run(_vote(home, FillModel(registry.path("v0001"))))
+        asyncio.run(vote(home, FillModel(registry.path("v0001"))))
         environment = {**os.environ, "FILLBOT_HOME": str(home), "PYTHONPATH": str(PROJECT)}
         command = [sys.executable, "-m", "training", "run", "--progress", "json", "--json"]
         steps: list[tuple[str, float]] = []
@@ -51,20 +51,18 @@ def run() -> list[Row]:
         Row(f"night: {name}", until - at, "s")
         for (name, at), (_, until) in zip(steps, [*steps[1:], ("", ended)], strict=True)
     ]
-    return [*rows, Row("night: whole, 1,000 judgements", ended - began, "s", note=_device())]
+    return [
+        *rows,
+        Row(f"night: whole, {QUERIES * JUDGED_A_QUERY:,} judgements", ended - began, "s", note=device_name()),
+    ]
 
 
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-
-
-async def _vote(home: Path, model: FillModel) -> None:
+async def vote(home: Path, model: FillModel, *, queries: int = QUERIES) -> None:
+    """Store what three people think of the five words shown for each of some queries."""
     database = await Database.open(f"sqlite+aiosqlite:///{home}/fillbot.db")
     now = datetime.now(UTC) - timedelta(hours=1)
-    queries = sentences(QUERIES, seed=6)
-    answers = [masks[0] for masks in model.fill(queries, top=5)]
+    texts = sentences(queries, seed=6)
+    answers = [masks[0] for masks in model.fill(texts, top=5)]
     ids = await record_predictions(
         database,
         [
@@ -72,7 +70,7 @@ async def _vote(home: Path, model: FillModel) -> None:
                 1, 2, 3, query, query_hash(query), "v0001", 1.0, now,
                 tuple(StoredCandidate(0, rank, c.word, c.score, False) for rank, c in enumerate(words)),
             )
-            for query, words in zip(queries, answers, strict=True)
+            for query, words in zip(texts, answers, strict=True)
         ],
     )  # fmt: skip
     await cast_votes(

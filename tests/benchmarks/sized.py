@@ -1,5 +1,6 @@
 """Model versions of distilbert-base-uncased's size, with random weights: time does not depend on them."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -10,14 +11,16 @@ from transformers import DistilBertConfig, DistilBertForMaskedLM
 from training.corpus.generator import generate
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH
+from training.inference.words import BERT_TOKENS, Words
 from training.models.onnx_export import export
 from training.models.quantization import Int8Ops, calibrate
 from training.models.quantization_check import QuantizationCheck
-from training.models.torch_model import SPECIAL_TOKENS, MaskedLm
+from training.models.torch_model import MaskedLm
 from training.models.writing import make_card
 from training.registry.versions import Registry
 
 VOCABULARY = 30_522
+IS_SMALL = "BENCH_SMALL" in os.environ  # only to see that the benchmarks run
 
 
 def sentences(number: int, *, seed: int) -> list[str]:
@@ -31,7 +34,7 @@ def tokenizer() -> Tokenizer:
     letters = "abcdefghijklmnopqrstuvwxyz"
     texts = (sentence.text.lower().replace(".", " ") for sentence in generate(20_000, seed=0))
     words = sorted({word for text in texts for word in text.split() if word.isalpha()})
-    entries = [*SPECIAL_TOKENS, *".,!?'-", *letters, *(f"##{letter}" for letter in letters), *words]
+    entries = [*BERT_TOKENS.names, *".,!?'-", *letters, *(f"##{letter}" for letter in letters), *words]
     entries = list(dict.fromkeys(entries))
     entries += [f"word{chr(97 + n % 26)}{n}" for n in range(VOCABULARY - len(entries))]
     return word_piece(entries)
@@ -40,9 +43,9 @@ def tokenizer() -> Tokenizer:
 def distilbert(seed: int = 0) -> MaskedLm:
     """6 layers of 768, 30,522 entries: 67 M parameters."""
     torch.manual_seed(seed)
-    return MaskedLm(
-        DistilBertForMaskedLM(DistilBertConfig(vocab_size=VOCABULARY)), tokenizer(), base="sized"
-    ).eval()
+    sizes = {"dim": 64, "hidden_dim": 128, "n_layers": 2, "n_heads": 2} if IS_SMALL else {}
+    model = DistilBertForMaskedLM(DistilBertConfig(vocab_size=VOCABULARY, **sizes))
+    return MaskedLm(model, tokenizer(), base="sized").eval()
 
 
 def registry_of(folder: Path, *, precision: str, versions: int = 1) -> Registry:
@@ -57,7 +60,7 @@ def registry_of(folder: Path, *, precision: str, versions: int = 1) -> Registry:
             ops = Int8Ops(calibrate(model)) if precision == "int8" else None
             model.save(draft.folder)
             export(model, draft.folder / GRAPH, ops=ops)
-            ids = vocabulary.offered_ids(model.tokenizer.get_vocab(with_added_tokens=True))
+            ids = vocabulary.offered_ids(Words(model.tokenizer))
             agreed = QuantizationCheck(0, 0.0, 0.0, ()).to_json() if precision == "int8" else None
             vocabulary.write(draft.folder, ids, max_tokens=512, precision=precision, agreement=agreed)
             registry.commit(

@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from storage.settings import load
-from training.evaluation.metrics import SUITES, read_suite, read_texts
+from training.evaluation.metrics import read_suite, read_texts, suites_folder
 from training.progress import TerminalProgress
 from training.settings import NightSettings, Settings
 
@@ -40,11 +40,11 @@ def run(out: Path, nights: int, seed: int) -> None:
     from training.simulation.taste import Taste
 
     queries = tuple(read_suite(SENTENCES / "queries.jsonl"))
-    tests = (*read_suite(SENTENCES / "test.jsonl"), *read_suite(SUITES / "retention.jsonl"))
+    tests = (*read_suite(SENTENCES / "test.jsonl"), *read_suite(suites_folder() / "retention.jsonl"))
     plan = Plan(
         queries=queries,
         tests=tests,
-        texts=tuple(read_texts(SUITES / "texts.jsonl")),
+        texts=tuple(read_texts(suites_folder() / "texts.jsonl")),
         people=People.of(PEOPLE, flips=0.1),
         nights=nights,
         night=NightSettings(seed=seed),

@@ -8,14 +8,15 @@ import os
 import tempfile
 import time
 
+import measure
 import torch
 from measure import Row
-from sized import distilbert
+from sized import IS_SMALL, distilbert
 
 from training.corpus.generator import generate
 from training.finetuning.batches import CorpusBatches
 from training.finetuning.losses import masked_lm
-from training.finetuning.trainer import Step, Trainer, has_bf16
+from training.finetuning.trainer import Step, Trainer
 from training.inference.encoder import Encoder
 from training.progress import NoProgress
 from training.settings import DomainSettings
@@ -28,14 +29,12 @@ FLOPS_A_TOKEN = 6 * 42.5e6 + 6 * 24e6 * MASK_SHARE  # 6 a weight: layers, and th
 
 def run() -> list[Row]:
     """On the GPU where there is one, else on the CPU."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chunks = 256 if device.type == "cuda" else 16
+    device = measure.device()
+    chunks = 256 if device.type == "cuda" else 2 if IS_SMALL else 16
     texts = [sentence.text for sentence in generate(60_000 if device.type == "cuda" else 6_000, seed=0)]
     usual = _usual(texts, chunks, device)
     ours = _ours(texts, chunks * CHUNK, device)
-    name = (
-        torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    )
+    name = measure.device_name()
     limit, note = None, name
     if device.type == "cuda":
         peak = next((peak for known, peak in PEAK_TFLOPS.items() if known in name), None)
@@ -68,9 +67,7 @@ def _ours(texts: list[str], tokens: int, device: torch.device) -> float:
 
         return Step(loss, rows=len(batch.input_ids))
 
-    trainer = Trainer(
-        model.to(device), steps=STEPS + 2, rates=DomainSettings(), device=device, bf16=has_bf16(device)
-    )
+    trainer = Trainer(model.to(device), steps=STEPS + 2, rates=DomainSettings(), device=device)
     trainer.train(step_at, progress=NoProgress(), until=2)
     seen, began = 0, _now(device)
     trainer.train(step_at, progress=NoProgress())

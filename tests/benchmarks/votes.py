@@ -177,7 +177,7 @@ def main() -> None:
                 fill(path, arguments.votes)
             print(f"fill   {time.perf_counter() - start:6.1f} s, peak {_peak_gb():.2f} GB")  # noqa: T201
         start = time.perf_counter()
-        read = sum(map(len, read_votes(url, AS_OF)))
+        read = sum(map(len, read_votes(url, AS_OF, Path(folder))))
         print(f"read   {time.perf_counter() - start:6.1f} s, peak {_peak_gb():.2f} GB: {read} votes")  # noqa: T201
         start = time.perf_counter()
         report = run_checks(

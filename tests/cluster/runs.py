@@ -12,6 +12,7 @@ from typing import Any
 
 from support.ballots import QUERY, ask, vote
 from support.homes import write_versions
+from support.variables import is_setting
 
 from storage import runs
 from storage.database import Database
@@ -110,4 +111,4 @@ class Ended:
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:
     """Without anybody's settings."""
-    return {k: v for k, v in environment.items() if not k.startswith("FILLBOT_") and k != "DISCORD_TOKEN"}
+    return {k: v for k, v in environment.items() if not is_setting(k)}

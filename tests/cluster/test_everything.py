@@ -130,7 +130,7 @@ async def test_votes_in_chat_make_a_model_on_the_cluster_that_everybody_serves(
         await eventually(are_stored)
         message = await command(ada, "!retrain")
         verdict = await verdict_of(ada, message, timeout_s=RUN_S)
-        assert verdict["title"].endswith("was promoted"), verdict
+        assert verdict["title"].endswith("was promoted"), verdict["description"]
         made = verdict["title"].split()[0]
         await all_serve(several, made)
         assert await asyncio.to_thread(all_of_it.champion) == made

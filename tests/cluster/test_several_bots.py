@@ -148,7 +148,7 @@ async def test_a_direct_message_by_a_member_of_a_server_of_another_process_is_an
 async def test_another_process_leads_when_the_leader_dies_and_no_night_is_doubled(
     several: Bots, mia: Person, database: Database
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=9)).time().replace(microsecond=0)
+    soon = f"{datetime.now(UTC) + timedelta(seconds=75):%H:%M}"  # in 15 to 75 seconds: at a whole minute
     for shard_ids in ((0, 1), (2, 3)):
         await several.start(*shard_ids, count=COUNT, NIGHTLY_AT=soon, MIN_JUDGEMENTS=20)
     await asyncio.gather(*(bot.ready() for bot in several.running))
@@ -157,7 +157,7 @@ async def test_another_process_leads_when_the_leader_dies_and_no_night_is_double
     async def has_begun() -> bool:
         return bool(await nightly_runs(database))
 
-    await eventually(has_begun)
+    await eventually(has_begun, timeout_s=90)
     await leader.kill()
     other = await several.leader(timeout_s=10)
     assert other is not leader

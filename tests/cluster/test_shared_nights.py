@@ -25,7 +25,6 @@ from training.settings import NightSettings, Settings
 NIGHT = NightSettings(
     learning_rate=1e-3,
     min_steps=3,
-    shifted_steps=3,
     max_steps=3,
     batch_examples=4,
     replay_examples=2,
@@ -39,7 +38,7 @@ NIGHT = NightSettings(
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder = tmp_path / "distilbert"
     MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="distilbert").save(folder)
-    monkeypatch.setattr(judging, "_latency_ratio", lambda *_: 1.0)  # no test of the clock
+    monkeypatch.setattr(judging, "_slowdown", lambda *_: judging.Slowdown(1.0, 0.0))  # no test of the clock
     decide = gate.decide
     monkeypatch.setattr(
         judging.gate,

@@ -34,7 +34,6 @@ WRITES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")  # au
 NIGHT = NightSettings(
     learning_rate=1e-3,
     min_steps=3,
-    shifted_steps=3,
     max_steps=3,
     batch_examples=4,
     replay_examples=2,
@@ -138,7 +137,12 @@ def run(asked: dict[str, Any]) -> int:
         return Verdict(asked["is_promotable"], decide(measured).reasons)
 
     candidate.gate.decide = decided  # a tiny model cannot please the gate
-    settings = Settings(home=Path(asked["home"]), device="cpu", base_model=f"{asked['home']}/base")
+    settings = Settings(
+        home=Path(asked["home"]),
+        device="cpu",
+        base_model=f"{asked['home']}/base",
+        allow_weak_base=True,  # it is tiny
+    )
     if asked["command"] == "domain":
         training_run.judge_domain_model = lambda *_: (Verdict(asked["is_promotable"], ()), {})
         pipeline.run_domain(settings, progress, trigger="domain", domain=DOMAIN)

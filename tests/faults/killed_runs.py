@@ -108,10 +108,13 @@ async def measured(home: Path, command: Command, place: Place) -> dict[str, Any]
     if not known:
         copy = home.with_name(home.name + "-measured")
         shutil.copytree(home / "models", copy / "models")
-        async with begun(copy):
-            known |= await fork(copy, command, place=place)
-        assert known["code"] == 0, f"a run that nobody kills ends with {known}"
-        shutil.rmtree(copy)
+        try:
+            async with begun(copy):
+                ended = await fork(copy, command, place=place)
+        finally:
+            shutil.rmtree(copy)
+        assert ended["code"] == 0, f"a run that is not killed ends with {ended}"
+        known |= ended
     return known
 
 

@@ -15,7 +15,8 @@ from training.corpus.csv import rows as csv_files
 from training.corpus.csv.errors import CsvError
 from training.corpus.csv.parsing import parse_file
 from training.errors import BehaviourError, CorruptVersionError, RegistryError, SuiteError
-from training.evaluation.behaviour_tests import SHIPPED, read_behaviour
+from training.evaluation.behaviour_tests import read_behaviour
+from training.evaluation.behaviour_tests import shipped as shipped_tests
 from training.evaluation.metrics import read_suite, read_texts
 from training.inference.fill_model import FillModel
 from training.registry.versions import VERSION, Registry
@@ -160,7 +161,7 @@ def suites_read(folder: Path) -> Iterator[Check]:
     yield check
 
 
-shipped = SHIPPED.read_text(encoding="utf-8")
+shipped = shipped_tests().read_text(encoding="utf-8")
 YAML = (
     *(
         "[" * 3000,

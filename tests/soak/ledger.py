@@ -1,10 +1,27 @@
 """What must be true at the end: which votes stand, and which versions may have answered. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 Owner = tuple[int, int]  # prediction and voter
-Choice = tuple[int, str, int]  # mask, word and value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A word chosen in a menu; `drawn_at`, when the menu was last edited, does not tell choices apart."""
+
+    mask: int
+    word: str
+    value: int
+    drawn_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def opposite(self) -> "Choice":
+        """The same word in the other menu."""
+        return replace(self, value=-self.value)
+
+
 Choices = frozenset[Choice]
 
 
@@ -15,16 +32,23 @@ class Attempt:
     owner: Owner
     value: int
     chosen: Choices
+    drawn_at: datetime | None
     before: frozenset[Choices]
 
     @property
     def after(self) -> frozenset[Choices]:
-        """What may stand once it is stored: what was chosen in this menu before is withdrawn."""
-        return frozenset(
-            frozenset(c for c in one if c[2] != self.value and (c[0], c[1], -c[2]) not in self.chosen)
-            | self.chosen
-            for one in self.before
-        )
+        """What may stand once it is stored.
+
+        What was chosen in this menu before is withdrawn, unless the message was edited since: then the person
+        saw an empty menu.
+        """
+
+        def stays(choice: Choice) -> bool:
+            if choice in self.chosen or choice.opposite in self.chosen:
+                return False
+            return choice.value != self.value or choice.drawn_at != self.drawn_at
+
+        return frozenset(frozenset(filter(stays, one)) | self.chosen for one in self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +80,13 @@ class Ledger:
         self.thumbs: dict[Owner, int] = {}
         self.menus: dict[Owner, frozenset[Choices]] = {}
 
-    def attempt(self, owner: Owner, value: int, words: Iterable[tuple[int, str]]) -> Attempt:
+    def attempt(
+        self, owner: Owner, value: int, words: Iterable[tuple[int, str]], drawn_at: datetime | None = None
+    ) -> Attempt:
         """Somebody chose words: until that is confirmed, it may be stored or not."""
         before = self.menus.get(owner, frozenset({Choices()}))
-        made = Attempt(owner, value, frozenset((mask, word, value) for mask, word in words), before)
+        chosen = frozenset(Choice(mask, word, value, drawn_at) for mask, word in words)
+        made = Attempt(owner, value, chosen, drawn_at, before)
         self.menus[owner] = before | made.after
         return made
 
@@ -83,9 +110,8 @@ class Ledger:
         found: dict[Owner, set[Choice]] = {}
         for row in stored:
             if row.via == "menu":
-                found.setdefault((row.prediction_id, row.voter_id), set()).add(
-                    (row.mask, row.word, row.value)
-                )
+                choice = Choice(row.mask, row.word, row.value)
+                found.setdefault((row.prediction_id, row.voter_id), set()).add(choice)
         lost, invented = [], [owner for owner in found if owner not in self.menus]
         for owner, possible in self.menus.items():
             stands = frozenset(found.get(owner, ()))

@@ -1,5 +1,7 @@
 """The parts of the soak that judge: a check that cannot fail is worse than none."""
 
+from datetime import UTC, datetime
+
 import pytest
 from soak.ledger import Attempt, Choices, Ledger, Reign, StoredRow, may_answer
 from soak.report import bytes_each, growth, quarters, samples_table, slope
@@ -85,6 +87,18 @@ def test_choosing_again_withdraws_what_the_menu_said_before() -> None:
     ledger.confirm(chosen(ledger, -1, "soft", "warm"))
     ledger.confirm(chosen(ledger, -1))
     assert ledger.menus[1, 7] == frozenset({Choices()})
+
+
+def test_choosing_in_a_menu_that_was_edited_withdraws_nothing() -> None:
+    ledger = Ledger()
+    ledger.confirm(chosen(ledger, 1, "soft"))
+    edited_at = datetime(2026, 1, 1, tzinfo=UTC)
+    ledger.confirm(ledger.attempt((1, 7), 1, [(0, "warm")], edited_at))
+    both = ledger.compare_menus([row(via="menu"), row(via="menu", word="warm")])
+    assert [*both.lost, *both.invented] == []
+    assert ledger.compare_menus([row(via="menu", word="warm")]).lost == [(1, 7)]
+    ledger.confirm(ledger.attempt((1, 7), 1, [], edited_at))
+    assert ledger.compare_menus([row(via="menu")]).invented == []
 
 
 def test_a_menu_vote_that_nobody_cast_is_invented() -> None:

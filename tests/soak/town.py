@@ -198,7 +198,8 @@ class Town:
         words = [(int(mask), word) for mask, word in (one.split(":", 1) for one in values)]
         sign = 1 if custom_id.startswith("words:fit") else -1
         owner = (reply.prediction_id, person)
-        self._attempts[interaction.id] = self.ledger.attempt(owner, sign, words)
+        drawn_at = self._world.messages[reply.channel_id][reply.message_id].edited_at
+        self._attempts[interaction.id] = self.ledger.attempt(owner, sign, words, drawn_at)
         self._dispatch(events)
         asyncio.get_running_loop().call_later(INTERACTION_S, self._expire, interaction.id)
 

@@ -37,4 +37,4 @@ items = st.tuples(st.sampled_from("abc"), st.integers(0, 2), words)
     is_out=st.booleans(),
 )
 def listed(found: dict[Item, RatedWord], is_out: bool) -> None:
-    check(words_embed(found, person_id=1, min_voters=2, is_out=is_out), also=frozenset({"time"}))
+    check(words_embed(found, person_id=1, min_voters=2, is_out=is_out), also=frozenset({"time", "code"}))
