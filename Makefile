@@ -9,7 +9,7 @@ CLUSTER := $(VENV)/.cluster
 WORKERS := $(shell n=$$(( $$(nproc 2>/dev/null || echo 3) + 1 )); echo $$(( n < 4 ? n : 4 )))
 PARALLEL := -n $(WORKERS) --dist loadfile
 
-.PHONY: run test test-long test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-votes bench-watch bench-proof bench-learning learning bench-nights release clean help
+.PHONY: run test test-long test-bases test-deletion test-cluster test-postgres lint audit format install coverage faults fuzz soak bench bench-gpu bench-votes bench-watch bench-proof bench-learning learning bench-nights release clean help
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -22,6 +22,9 @@ test: $(STAMP)  ## Run the tests, but for the long ones: within eight minutes on
 
 test-long: $(STAMP)  ## Run what takes long: the chat page in a browser, whole trainings, simulated nights
 	$(BIN)/python -m pytest -q $(PARALLEL) -m long --durations=5 --ignore tests/cluster
+
+test-bases: $(STAMP)  ## Train a small base of each family, and take it through the whole loop; FAMILY=roberta picks
+	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 tests/bases $(if $(FAMILY),-k "$(FAMILY)")
 
 test-deletion: $(STAMP)  ## Delete each feature in a copy: lint and all other tests stay green; FEATURE=quiz ONLY=tests/bot picks
 	$(BIN)/python tests/delete_features.py --workers $(WORKERS) --feature "$(FEATURE)" $(ONLY)
@@ -61,6 +64,9 @@ fuzz: $(STAMP)  ## A million inputs for everything that reads; SEED=7 ONLY=queri
 
 bench: $(STAMP)  ## Measure speed, half an hour on a quiet machine; ONLY=serving,wire picks parts
 	$(BIN)/python tests/benchmarks/bench.py --only "$(ONLY)"
+
+bench-gpu: $(STAMP)  ## Measure training on a GPU, ten minutes at most; FILLBOT_DEVICE=cpu SMALL=1 tries the script
+	$(BIN)/python tests/benchmarks/bench.py --only training,devices,night --out gpu.json $(if $(SMALL),--small)
 
 bench-votes: $(STAMP)  ## Time the checks on a million votes
 	$(BIN)/python tests/benchmarks/votes.py --votes 1000000
