@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -258,14 +259,14 @@ async def test_it_goes_on_looking_when_the_database_could_not_be_read(
 ) -> None:
     await before(parts)
     await after(parts, liked=0)
-    read, failures = parts.database.read, iter([1, 2])
+    fetch, failures = parts.database.fetch, iter([1, 2])
 
-    def sometimes() -> object:
+    def sometimes(*query: Any) -> object:
         if next(failures, None) is not None:
             raise DatabaseUnavailableError("fillbot.db", "gone")
-        return read()
+        return fetch(*query)
 
-    monkeypatch.setattr(parts.database, "read", sometimes)
+    monkeypatch.setattr(parts.database, "fetch", sometimes)
     with capture_logs() as logs:
         watching = asyncio.create_task(parts.rollback.run(every_s=0.01))
 

@@ -117,7 +117,7 @@ async def test_votes_that_cannot_be_counted_cost_their_number_alone(
     def broken(*_: object) -> None:
         raise DatabaseUnavailableError("fillbot.db", "gone")
 
-    monkeypatch.setattr(wire.app.database, "read", broken)
+    monkeypatch.setattr(wire.app.database, "fetch", broken)
     (embed,) = (await posted(wire, ann, end))["embeds"]
     assert embed["description"] == "There is no new version tonight: It ended so."
 
