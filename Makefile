@@ -82,7 +82,7 @@ bench-learning: $(STAMP)  ## Run the missing cells of what votes teach; needs FI
 	$(BIN)/python tests/benchmarks/learning.py run
 	$(BIN)/python tests/benchmarks/learning.py losses
 
-learning: $(STAMP)  ## What votes teach beside the aims, and the learning curve, from the cells in cells/
+learning: $(STAMP)  ## What votes teach next to the aims, and the learning curve, from the cells in cells/
 	$(BIN)/python tests/benchmarks/learning.py aims
 	$(BIN)/python tests/benchmarks/learning.py curve learning.png
 
