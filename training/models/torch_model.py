@@ -35,6 +35,7 @@ class MaskedLm(nn.Module):
         super().__init__()
         self.model = model
         self.tokenizer, self.special_tokens = tokenizer, special_tokens
+        self._encoder: Encoder | None = None
         self.shift: OutputShift | None = None  # of a night; exported, but not saved with the weights
         self.kind: str = model.config.model_type
         self.architecture = architecture_of(model, base=base)
@@ -50,8 +51,11 @@ class MaskedLm(nn.Module):
 
     @property
     def encoder(self) -> Encoder:
-        """An encoder with the current tokenizer; a new one each time, since words may be added."""
-        return Encoder(self.tokenizer, max_tokens=self.shape.max_tokens, special=self.special_tokens)
+        """An encoder with the current tokenizer, to which `add_words` adds words."""
+        if self._encoder is None:
+            tokenizer, special = self.tokenizer, self.special_tokens
+            self._encoder = Encoder(tokenizer, max_tokens=self.shape.max_tokens, special=special)
+        return self._encoder
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
         """Compute the logits at the masks.
@@ -80,6 +84,7 @@ class MaskedLm(nn.Module):
         marks, pieces = Marks(self.tokenizer), self.encoder.pieces_of(words)
         self.tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
         self.tokenizer.add_tokens([marks.added(word, self.tokenizer) for word in words])
+        self._encoder = None
         size = max(self.model.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
         self.model.resize_token_embeddings(size, mean_resizing=False)
         output = self.model.get_output_embeddings()

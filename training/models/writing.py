@@ -13,7 +13,6 @@ import torch
 
 from training.inference import vocabulary
 from training.inference.fill_model import GRAPH, FillModel
-from training.inference.words import Words
 from training.models.onnx_export import export
 from training.models.quantization import OUTLIER_SHARES, Int8Ops, calibrate
 from training.models.quantization_check import QuantizationCheck, check_quantization, has_suites
@@ -36,6 +35,7 @@ def write_files(
     precision: Precision = "auto",
     queries: Sequence[str] = (),
     denied: Collection[str] = (),
+    least_outliers: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> FillModel:
     """Write everything but the card to a draft's folder, and load it as it would serve.
@@ -51,6 +51,8 @@ def write_files(
         precision: the setting.
         queries: the voted queries, which int8 is calibrated on as well.
         denied: words that the team denies, in addition to the shipped ones.
+        least_outliers: the outlier share of the model that it was trained from, which needs as many at least;
+            None if that is in fp32.
         progress: gets a step for each further attempt.
     """
     exact = _write_exact(model, draft, denied=denied)
@@ -61,6 +63,8 @@ def write_files(
     closest: QuantizationCheck | None = None
     ranges = calibrate(model, queries)
     for share in OUTLIER_SHARES:
+        if share < (least_outliers or 0.0):
+            continue
         if closest is not None:
             progress.step("making int8 more exact")
         export(model, draft.folder / INT8_GRAPH, ops=Int8Ops(ranges, outlier_share=share))
@@ -121,10 +125,9 @@ def _load(
     denied: Collection[str] = (),
 ) -> FillModel:
     """Write `vocabulary.json`, and load the graph with it."""
-    words = Words(model.tokenizer, model.special_tokens)
     vocabulary.write(
         draft.folder,
-        vocabulary.offered_ids(words, denied=vocabulary.denied_words().union(denied)),
+        vocabulary.offered_ids(model.encoder.words, denied=vocabulary.denied_words().union(denied)),
         max_tokens=model.shape.max_tokens,
         precision=precision,
         special_tokens=model.special_tokens,

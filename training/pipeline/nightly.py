@@ -251,6 +251,7 @@ class NightlyRun:
                     shown_words=settings.shown_words,
                     queries=[example.query for example in chosen.train],
                     denied=self._team_denied,
+                    least_outliers=before.outlier_share,
                     progress=self.progress,
                 )
                 self.progress.step("judging the new model")

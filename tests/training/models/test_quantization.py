@@ -183,6 +183,22 @@ def test_int8_is_made_more_exact_until_it_agrees(
         assert made.agreement["top1"] == 0.904  # the closest
 
 
+@pytest.mark.parametrize(("least", "tried"), [(1 / 12, [1 / 12, 1 / 6, 1 / 4]), (1 / 4, [1 / 4])])
+def test_int8_begins_with_as_many_outliers_as_the_model_before_it(
+    least: float, tried: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float | None] = []
+
+    def check(_exact: FillModel, quick: FillModel, **_: Any) -> QuantizationCheck:
+        shares.append(quick.outlier_share)
+        return QuantizationCheck(200, 0.9, 1.0, ())
+
+    monkeypatch.setattr("training.models.writing.check_quantization", check)
+    model = MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny")
+    made = write_files(model, draft_of(tmp_path, "v0001"), shown_words=5, least_outliers=least)
+    assert (made.precision, shares) == ("fp32", tried)
+
+
 def test_a_model_is_exported_as_another_one_serves(masked_lm: MaskedLm, tmp_path: Path) -> None:
     quick = int8_model(masked_lm, tmp_path / "quick", outlier_share=1 / 4)
     quick.precision, quick.quantization = "int8", {"outlier_share": 1 / 4}
