@@ -166,11 +166,12 @@ def write_version(
     settings: dict[str, Any],
     shown_words: int,
     precision: Precision = "auto",
+    progress: Progress = NO_PROGRESS,
     **columns: Any,
 ) -> str:
     """Write a version that does not pass through the gate (base, starter), and return its name."""
     with registry.draft() as draft:
-        served = write_files(model, draft, precision=precision, shown_words=shown_words)
+        served = write_files(model, draft, precision=precision, shown_words=shown_words, progress=progress)
         columns |= {"precision": served.precision, "quantization": served.quantization}
         card = make_card(draft, kind=kind, base=base, settings=settings, **columns)
         registry.commit(draft, card)

@@ -32,6 +32,7 @@ def install_first(
         progress.step(f"loading {settings.base_model}")
         base = torch_model.load(folder, base=settings.base_model)
         check = require_usable(base, settings)
+        progress.step("writing the new model")
         return write_version(
             registry,
             base,
@@ -40,6 +41,7 @@ def install_first(
             settings={},
             precision=settings.precision,
             shown_words=settings.shown_words,
+            progress=progress,
             metrics={} if check is None else {"easy_blanks": check.to_json()},
         )
     if not language().starter_patterns.exists():
@@ -47,6 +49,7 @@ def install_first(
     trained, points = train_starter(
         starter, device=torch_model.pick_device(settings.device), progress=progress
     )
+    progress.step("writing the new model")
     return write_version(
         registry,
         trained,
@@ -56,5 +59,6 @@ def install_first(
         precision=settings.precision,
         shown_words=settings.shown_words,
         settings=starter.model_dump(),
+        progress=progress,
         metrics={"loss": [[point.step, round(point.loss, 4)] for point in points]},
     )
