@@ -38,7 +38,7 @@ from training.finetuning.reference_model import with_reference
 from training.finetuning.trainer import Checkpointer, LossPoint, Step, train
 from training.inference.encoder import Encoded
 from training.inference.words import Slot
-from training.models.output_shift import OutputShift, SlotScores
+from training.models.output_shift import OutputShift
 from training.models.torch_model import MaskedLm
 from training.progress import Progress
 from training.settings import NightSettings
@@ -60,12 +60,12 @@ class _EncodedExample:
     Attributes:
         query: the query, with one mask.
         words: token id, sign (±1) and weight of each judged word.
-        scores: what the output shift reads at the mask: probability of a judgement, and log-odds of praise.
+        slot: how far the output shift applies at the mask, in [0, 1].
     """
 
     query: Encoded
     words: tuple[tuple[int, float, float], ...]
-    scores: tuple[float, float] = (0.0, 0.0)
+    slot: float = 0.0
 
 
 def fine_tune(
@@ -111,7 +111,7 @@ def fine_tune(
     shift = model.shift
     if shift is not None:
         shift = model.shift = shift.to(device)
-        judged = _with_scores(model, judged, shift, device)
+        judged = _with_slots(model, judged, shift, device)
     parts = [terms.votes(judged, objective, shift)]
     if objective.has_replay:
         lm_weight = 0.0 if shift is None else settings.replay_lm_weight
@@ -167,18 +167,17 @@ def _slots_of(queries: Iterable[Encoded]) -> list[Slot]:
 
 
 @torch.no_grad()
-def _with_scores(
+def _with_slots(
     model: MaskedLm, judged: Sequence[_EncodedExample], shift: OutputShift, device: torch.device
 ) -> list[_EncodedExample]:
     """Look up once where the shift applies, with the model as it is before training."""
-    found: list[tuple[float, float]] = []
+    slots: list[float] = []
     for start in range(0, len(judged), SLOT_BATCH):
         queries = [example.query for example in judged[start : start + SLOT_BATCH]]
         batch = query_batch(queries, model.encoder.pad).to(device)
         states = model.states(batch.input_ids, batch.attention_mask, batch.mask_at)  # (masks, hidden)
-        judgements, sides = (column[:, 0].tolist() for column in shift.scores(states))
-        found += zip(judgements, sides, strict=True)
-    return [replace(example, scores=scores) for example, scores in zip(judged, found, strict=True)]
+        slots += shift.slots(states)[:, 0].tolist()
+    return [replace(example, slot=slot) for example, slot in zip(judged, slots, strict=True)]
 
 
 class _LossTerms:
@@ -219,19 +218,18 @@ class _LossTerms:
         weight = self._settings.votes_weight
         for group in shuffled_batches(judged, self._settings.batch_examples, self._settings.seed):
             judgements = self._flatten(group)
-            columns = torch.tensor([example.scores for example in group], device=self._device)  # (masks, 2)
-            scores = SlotScores(columns[:, :1], columns[:, 1:])
+            slots = torch.tensor([[example.slot] for example in group], device=self._device)  # (masks, 1)
             fold = partial(self._folding.apply, slots=_slots_of(example.query for example in group))
 
             def loss(
                 logits: Tensor,
                 reference: Tensor,
                 judgements: BatchJudgements = judgements,
-                scores: SlotScores = scores,
+                slots: Tensor = slots,
                 fold: Fold = fold,
             ) -> Tensor:
                 if shift is not None:
-                    logits, reference = (shift.apply(each, scores) for each in (logits, reference))
+                    logits, reference = (shift.apply(each, slots) for each in (logits, reference))
                 logits, reference = fold(logits), fold(reference)
                 return weight * objective.votes_loss(logits, reference, judgements)
 

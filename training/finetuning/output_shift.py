@@ -1,14 +1,8 @@
-"""Make the output shift of a night: the tilts of the judged words, and which blanks ask for what.
-
-Until the weights are trained, whether a blank asks for praise is read from the model's own log-odds of good
-and bad words alone. Then the encoder's state is read as well: training moves praise and blame apart there,
-and a heavily penalised regression on generated sentences tells them apart in others, too.
-"""
+"""Make the output shift of a night: the tilts of the judged words, and which blanks ask for a judgement."""
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,11 +22,7 @@ from training.votes.retraining_set import Example
 
 SLOT_QUERIES = 250  # of each of praise, blame, all others, and words of replayed texts
 SLOT_DECAY = 0.01  # L2 penalty on the standardised weights
-ITERATIONS = 50
-SIDE_QUERIES = 600  # of praise, and of blame
-SIDE_DECAY = 0.5  # with less, it learns what is particular to the generated sentences
-SIDE_STEEPNESS, SIDE_THRESHOLD = 20.0, -0.3  # per standard deviation of the score, and in such deviations
-ODDS_STEEPNESS, ODDS_THRESHOLD = 3.0, 1.0  # of the odds alone: per nat, and in nats
+SLOT_ITERATIONS = 50
 BATCH = 64
 
 
@@ -76,50 +66,7 @@ def shift_of_votes(
         if (token := exported.token_of(word)) is not None:
             shifts[tokens.forms(token)] = tilt * nats
     weight, bias = _judgement_slots(model, replay_sentences, seed=settings.seed)
-    return OutputShift(
-        good,
-        bad,
-        shifts,
-        slot_weight=weight,
-        slot_bias=bias,
-        side_weight=torch.zeros_like(weight),
-        side_bias=torch.tensor(-ODDS_STEEPNESS * ODDS_THRESHOLD),
-        odds_weight=ODDS_STEEPNESS,
-    )
-
-
-def with_trained_sides(
-    shift: OutputShift, model: MaskedLm, replay_sentences: ReplaySentences, *, seed: int
-) -> OutputShift:
-    """Return a shift that reads praise from the states of a trained model as well as from its odds.
-
-    Both count the same, in standard deviations over the generated sentences. The shift is returned as it is
-    where no sentences of both kinds are known: in a language without patterns.
-    """
-    draw = random.Random(seed)  # noqa: S311 — no secret
-    praise = _some(replay_sentences.praise, SIDE_QUERIES, draw)
-    blame = _some([query for query, _ in replay_sentences.blame], SIDE_QUERIES, draw)
-    if not praise or not blame:
-        return shift
-
-    def states_and_odds(*batch: Any) -> tuple[Tensor, Tensor]:
-        states, logits = model.architecture.states_and_logits(*batch)
-        return states, logits[:, shift.good].logsumexp(-1) - logits[:, shift.bad].logsumexp(-1)
-
-    states, odds = _at_first_masks(model, [*praise, *blame], states_and_odds)  # (queries, hidden), (queries,)
-    is_praise = torch.cat([torch.ones(len(praise)), torch.zeros(len(blame))])
-    weight, bias = _regression(states, is_praise, decay=SIDE_DECAY)
-    of_state = states @ weight + bias
-    state_weight, odds_weight = (1 / scores.std().clamp_min(1e-6) for scores in (of_state, odds))
-    both = state_weight * of_state + odds_weight * (odds - ODDS_THRESHOLD)  # (queries,)
-    steepness = SIDE_STEEPNESS / both.std().clamp_min(1e-6)
-    offset = state_weight * bias - odds_weight * ODDS_THRESHOLD
-    return replace(
-        shift,
-        side_weight=steepness * state_weight * weight,
-        side_bias=steepness * offset - SIDE_STEEPNESS * SIDE_THRESHOLD,
-        odds_weight=float(steepness * odds_weight),
-    )
+    return OutputShift(good, bad, shifts, weight, bias)
 
 
 def _judgement_slots(model: MaskedLm, replay: ReplaySentences, *, seed: int) -> tuple[Tensor, Tensor]:
@@ -129,44 +76,24 @@ def _judgement_slots(model: MaskedLm, replay: ReplaySentences, *, seed: int) -> 
         (hidden,) weights and () bias.
     """
     draw = random.Random(seed)  # noqa: S311 — no secret
-    judging = [
-        *_some(replay.praise, SLOT_QUERIES, draw),
-        *_some([query for query, _ in replay.blame], SLOT_QUERIES, draw),
-    ]
-    others = [
-        *_some(replay.others, SLOT_QUERIES, draw),
-        *_plain_queries(_some(replay.texts, SLOT_QUERIES, draw), draw),
-    ]
+
+    def some(queries: Sequence[str]) -> list[str]:
+        return draw.sample(list(queries), min(len(queries), SLOT_QUERIES))
+
+    judging = [*some(replay.praise), *some([query for query, _ in replay.blame])]
+    others = [*some(replay.others), *_plain_queries(some(replay.texts), draw)]
     states = _states(model, [*judging, *others])  # (queries, hidden)
     is_judging = torch.cat([torch.ones(len(judging)), torch.zeros(len(others))])
-    return _regression(states, is_judging, decay=SLOT_DECAY)
-
-
-def _some(queries: Sequence[str], most: int, draw: random.Random) -> list[str]:
-    return draw.sample(list(queries), min(len(queries), most))
-
-
-def _regression(states: Tensor, labels: Tensor, *, decay: float) -> tuple[Tensor, Tensor]:
-    """Logistic regression of (queries,) labels on (queries, hidden) states.
-
-    Args:
-        states: the states.
-        labels: 0 or 1.
-        decay: L2 penalty on the weights of the standardised states.
-
-    Returns:
-        (hidden,) weights and () bias.
-    """
     mean, scale = states.mean(dim=0), states.std(dim=0).clamp_min(1e-6)
     inputs = (states - mean) / scale
     weight = torch.zeros(states.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=SLOT_ITERATIONS)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        missed = functional.binary_cross_entropy_with_logits(inputs @ weight + bias, labels)
-        penalised = missed + decay * weight.square().sum()
+        missed = functional.binary_cross_entropy_with_logits(inputs @ weight + bias, is_judging)
+        penalised = missed + SLOT_DECAY * weight.square().sum()
         penalised.backward()  # type: ignore[no-untyped-call]
         return penalised
 
@@ -187,23 +114,16 @@ def _plain_queries(texts: Sequence[str], draw: random.Random) -> list[str]:
     return queries
 
 
+@torch.no_grad()
 def _states(model: MaskedLm, queries: Sequence[str]) -> Tensor:
     """Return (queries, hidden) states of the encoder at the first mask of each query."""
-    return _at_first_masks(model, queries, lambda *batch: (model.states(*batch),))[0]
-
-
-@torch.no_grad()
-def _at_first_masks(
-    model: MaskedLm, queries: Sequence[str], forward: Callable[..., tuple[Tensor, ...]]
-) -> tuple[Tensor, ...]:
-    """Return what a forward pass computes at the first mask of each query, in the order of the queries."""
     encoder = model.encoder
     firsts = [replace(query, masks=query.masks[:1]) for query in map(encoder.encode, queries)]
     order = sorted(range(len(firsts)), key=lambda index: len(firsts[index].ids))  # little padding
+    states = torch.zeros(len(firsts), model.shape.hidden_size)
     model.eval()
-    found = []
     for start in range(0, len(order), BATCH):
-        batch = query_batch([firsts[row] for row in order[start : start + BATCH]], encoder.pad)
-        found.append(forward(batch.input_ids, batch.attention_mask, batch.mask_at))
-    back = torch.tensor(order).argsort()
-    return tuple(torch.cat(values).float()[back] for values in zip(*found, strict=True))
+        rows = order[start : start + BATCH]
+        batch = query_batch([firsts[row] for row in rows], encoder.pad)
+        states[rows] = model.states(batch.input_ids, batch.attention_mask, batch.mask_at)
+    return states

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from training.models.channel_order import Channels, Order
-from training.models.output_shift import OutputShift
+from training.models.output_shift import STEEPNESS, THRESHOLD, OutputShift
 
 OPSET = 18
 FUSED = "com.microsoft"  # domain of ONNX Runtime's own operators
@@ -167,25 +167,20 @@ def shifted(graph: Graph, logits: str, states: str, shift: OutputShift) -> str:
     def log_sum(value: str, name: str) -> str:
         return node("ReduceLogSumExp", [value, constant("last", np.array([-1]))], name, keepdims=1)
 
-    weights = np.stack([shift.slot_weight.numpy(), shift.side_weight.numpy()], axis=1)  # (hidden, 2)
-    biases = np.stack([shift.slot_bias.numpy(), shift.side_bias.numpy()])
-    scores = node("Gemm", [states, constant("weights", weights), constant("biases", biases)], "scores")
-    slot_odds, side = (  # (rows, 1) each
-        node("Gather", [scores, constant(f"{name}.at", np.array([place]))], name, axis=-1)
-        for place, name in enumerate(("slot_odds", "side"))
-    )
-    slot = node("Sigmoid", [slot_odds], "slot")
+    weight = constant("slot.weight", shift.slot_weight.numpy()[:, None])
+    bias = constant("slot.bias", shift.slot_bias.numpy()[None])
+    slot = node("Sigmoid", [node("Gemm", [states, weight, bias], "slot_odds")], "slot")  # (rows, 1)
     good, bad = (
         node("Gather", [logits, constant(name, ids.numpy())], f"{name}_logits", axis=-1)
         for name, ids in (("good", shift.good), ("bad", shift.bad))
     )
     of_good = log_sum(good, "of_good")
     odds = node("Sub", [of_good, log_sum(bad, "of_bad")], "odds")
-    own = node("Mul", [odds, constant("odds_weight", np.float32(shift.odds_weight))], "own")
-    praise_odds = node("Add", [own, side], "praise_odds")
+    above = node("Sub", [odds, constant("threshold", np.float32(THRESHOLD))], "above")
+    steep = node("Mul", [above, constant("steepness", np.float32(STEEPNESS))], "steep")
     praise, other = (
-        node("Sigmoid", [praise_odds], "praise"),
-        node("Sigmoid", [node("Neg", [praise_odds], "blame_odds")], "other"),
+        node("Sigmoid", [steep], "praise"),
+        node("Sigmoid", [node("Neg", [steep], "flat")], "other"),
     )
     moves = node("Mul", [slot, constant("good_shifts", shift.shifts[shift.good].numpy())], "moves")
     gained = node("Sub", [of_good, log_sum(node("Add", [good, moves], "moved"), "of_moved")], "lost")

@@ -69,7 +69,7 @@ class MaskedLm(nn.Module):
             (masks, vocabulary) float32 logits (the autocast type inside autocast).
         """
         states, logits = self.architecture.states_and_logits(input_ids, attention_mask, mask_at)
-        return logits if self.shift is None else self.shift.apply(logits, self.shift.scores(states))
+        return logits if self.shift is None else self.shift.apply(logits, self.shift.slots(states))
 
     def states(self, input_ids: Tensor, attention_mask: Tensor | None, mask_at: Tensor) -> Tensor:
         """(masks, hidden) states of the encoder at the masks; arguments as for `forward`."""

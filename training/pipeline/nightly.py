@@ -26,7 +26,7 @@ from training.evaluation.candidate import CandidateEvaluation, changes
 from training.evaluation.drift import neutral_queries
 from training.finetuning.fine_tune import fine_tune
 from training.finetuning.objective import Objective
-from training.finetuning.output_shift import shift_of_votes, with_trained_sides
+from training.finetuning.output_shift import shift_of_votes
 from training.finetuning.trainer import LossPoint
 from training.inference.encoder import completed
 from training.inference.fill_model import FillModel
@@ -236,9 +236,8 @@ class NightlyRun:
                 preferred=self._team_preferred,
                 settings=self.night,
             )
+        shift = challenger.shift
         points = self._fine_tune(challenger, chosen, before, replay, device)
-        if (shift := challenger.shift) is not None:
-            shift = with_trained_sides(shift, challenger, replay, seed=self.night.seed)
         end = {name: value.clone() for name, value in challenger.state_dict().items()}
         with registry.draft() as draft:
             for share, shift_share in self.objective.step_shares:

@@ -109,9 +109,7 @@ def shift_for(model: MaskedLm) -> OutputShift:
     shifts = torch.zeros(len(model.architecture.projection.bias))
     shifts[ids["soft"]], shifts[ids["ugly"]] = 1.0, -2.0
     good, bad = torch.tensor([ids["soft"]]), torch.tensor([ids["ugly"]])
-    everywhere = torch.zeros(model.shape.hidden_size), torch.tensor(50.0)
-    by_odds = torch.zeros(model.shape.hidden_size), torch.tensor(-3.0)
-    return OutputShift(good, bad, shifts, *everywhere, *by_odds, odds_weight=3.0)
+    return OutputShift(good, bad, shifts, torch.zeros(model.shape.hidden_size), torch.tensor(50.0))
 
 
 def test_praise_and_blame_teach_which_side_a_sentence_asks_for(masked_lm: MaskedLm) -> None:

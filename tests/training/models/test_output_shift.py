@@ -13,25 +13,21 @@ from training.models.torch_model import MaskedLm
 from training.models.writing import write_files
 from training.registry.versions import Draft
 
-# Words 0 and 1 are good, 2 and 3 bad, 4 and 5 neither. The encoder's state is the odds of a judgement and of
-# praise.
+# Words 0 and 1 are good, 2 and 3 bad, 4 and 5 neither. The encoder's state is the odds of a slot itself.
 SHIFT = OutputShift(
     good=torch.tensor([0, 1]),
     bad=torch.tensor([2, 3]),
     shifts=torch.tensor([2.0, -3.0, -4.0, 0.0, 1.0, 0.0]),
-    slot_weight=torch.tensor([1.0, 0.0]),
+    slot_weight=torch.tensor([1.0]),
     slot_bias=torch.tensor(0.0),
-    side_weight=torch.tensor([0.0, 1.0]),
-    side_bias=torch.tensor(0.0),
-    odds_weight=3.0,
 )
-SURE, NEVER = torch.tensor([[50.0, 0.0]]), torch.tensor([[-50.0, 0.0]])
+SURE, NEVER = torch.tensor([[50.0]]), torch.tensor([[-50.0]])
 PRAISE = torch.tensor([[20.0, 19.0, 0.0, 0.0, 5.0, 5.0]])
 BLAME = torch.tensor([[0.0, -1.0, 20.0, 19.0, 5.0, 5.0]])
 
 
 def moved(logits: Tensor, states: Tensor, shift: OutputShift = SHIFT) -> list[float]:
-    return (shift.apply(logits, shift.scores(states)) - logits)[0].tolist()
+    return (shift.apply(logits, shift.slots(states)) - logits)[0].tolist()
 
 
 def test_in_praise_every_word_moves_by_its_shift() -> None:
@@ -41,15 +37,9 @@ def test_in_praise_every_word_moves_by_its_shift() -> None:
 def test_in_blame_good_words_only_move_against_each_other() -> None:
     first, second, *others = moved(BLAME, SURE)
     assert first - second == pytest.approx(5.0, abs=1e-4)
-    after = SHIFT.apply(BLAME, SHIFT.scores(SURE))
+    after = SHIFT.apply(BLAME, SHIFT.slots(SURE))
     assert after[0, :2].logsumexp(0) == pytest.approx(BLAME[0, :2].logsumexp(0).item(), abs=1e-4)
     assert others == pytest.approx([0.0] * 4, abs=1e-4)
-
-
-def test_the_state_can_outweigh_the_words_that_the_model_itself_prefers() -> None:
-    praise, blame = torch.tensor([[50.0, 200.0]]), torch.tensor([[50.0, -200.0]])
-    assert moved(BLAME, praise) == pytest.approx(moved(PRAISE, SURE), abs=1e-4)
-    assert moved(PRAISE, blame)[2:] == pytest.approx([0.0] * 4, abs=1e-4)
 
 
 @pytest.mark.parametrize("logits", [PRAISE, BLAME])
@@ -75,9 +65,6 @@ def test_the_exported_graph_shifts_like_the_torch_model(
         shifts=shifts,
         slot_weight=torch.linspace(-1, 1, hidden),
         slot_bias=torch.tensor(0.3),
-        side_weight=torch.linspace(1, -1, hidden),
-        side_bias=torch.tensor(-0.2),
-        odds_weight=0.5,
     )
     exported = write_files(
         masked_lm,

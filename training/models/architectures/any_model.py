@@ -207,7 +207,7 @@ class _Traced(nn.Module):
             input_ids, attention_mask.long(), mask_at.flatten()
         )
         if self._shift is not None:
-            logits = self._shift.apply(logits, self._shift.scores(states))
+            logits = self._shift.apply(logits, self._shift.slots(states))
         return logits.log_softmax(dim=-1)
 
 

@@ -180,9 +180,6 @@ def some_shift() -> OutputShift:
         shifts=torch.linspace(-5, 5, VOCABULARY),
         slot_weight=torch.randn(32, generator=draw),
         slot_bias=torch.tensor(0.1),
-        side_weight=torch.randn(32, generator=draw),
-        side_bias=torch.tensor(-0.2),
-        odds_weight=0.5,
     )
 
 
@@ -212,7 +209,7 @@ def test_a_traced_graph_shifts_as_the_torch_model_does(kind: str) -> None:
     (logs,) = exported.run(None, {name: value.numpy() for name, value in feed.items()})
     with torch.no_grad():
         states, logits = architecture.states_and_logits(ids, attention, at.flatten())
-        expected = shift.apply(logits, shift.scores(states)).log_softmax(dim=-1)
+        expected = shift.apply(logits, shift.slots(states)).log_softmax(dim=-1)
     assert np.abs(logs - expected.numpy()).max() <= 1e-4
 
 
