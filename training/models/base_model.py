@@ -9,7 +9,7 @@ from storage.files.text import read_text
 from storage.sentences import Sentence
 from training.errors import BaseModelError
 from training.hub import hub_is_reachable
-from training.settings import DEFAULT_BASE_MODEL
+from training.settings import DEFAULT_BASE_MODEL, Settings
 
 log = structlog.stdlib.get_logger(__name__)
 UNREACHABLE = Sentence("it is not in the hub's cache and the hub cannot be reached")
@@ -64,6 +64,25 @@ def locate_base(name: str) -> str | None:
     if name == DEFAULT_BASE_MODEL:
         return None
     raise BaseModelError(name, UNREACHABLE)
+
+
+def known_blanks(settings: Settings) -> float | None:
+    """Load the base model, and return the share of the easy blanks that it knows.
+
+    None if it would be downloaded first, or if there are no easy blanks in the corpus's language. Imports
+    torch only when called.
+
+    Raises:
+        BaseModelError: The model cannot be loaded.
+        WeakBaseError: It knows too few, and the settings do not allow that.
+    """
+    if (folder := _on_this_machine(settings.base_model)) is None:
+        return None
+    from training.models import torch_model
+    from training.models.base_check import require_usable
+
+    check = require_usable(torch_model.load(folder, base=settings.base_model), settings)
+    return None if check is None else check.share
 
 
 def weights_mb(folder: Path) -> float:

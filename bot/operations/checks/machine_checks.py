@@ -18,7 +18,7 @@ from storage.sentences import Sentence
 from training.corpus.language import CorpusLanguage
 from training.errors import BaseModelError, RegistryError, TrainingError
 from training.inference.loading import load
-from training.models.base_model import locate_base
+from training.models.base_model import known_blanks, locate_base
 from training.registry.factory import open_registry, probe_shared_storage
 
 RESERVE_BYTES = 500_000_000  # for run files and logs
@@ -98,7 +98,12 @@ def _base(settings: Settings) -> Finding:
     if where is None:
         detail = f"{settings.base_model} is not available here: the starter is trained instead"
         return skipped("base model", detail)
-    return passed("base model", f"{settings.base_model}: {where}")
+    try:
+        known = known_blanks(settings)
+    except TrainingError as error:
+        return failed("base model", str(error), "Set FILLBOT_BASE_MODEL to another masked language model.")
+    asked = "" if known is None else f", knows {known:.0%} of the easy blanks"
+    return passed("base model", f"{settings.base_model}: {where}{asked}")
 
 
 async def _gpu(settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """`python -m bot check` against a sandbox that stands for Discord, and against what a machine may lack."""
 
 import asyncio
+import re
 import shutil
 from collections import namedtuple
 from dataclasses import replace
@@ -14,6 +15,7 @@ from support.app import Ended, environment, spawn
 from support.databases import TEMPLATE, of_sqlite
 from support.sandbox_faults import faults_of
 from support.sandbox_world import add_channel, add_thread, archive_thread, deny, reopen_thread
+from support.tiny import tiny_distilbert, tiny_tokenizer
 from support.wire import settings_for, untouched_discord, wired
 
 from bot.__main__ import main
@@ -25,6 +27,7 @@ from bot.sandbox.world.permissions import EVERYONE, Permission
 from bot.sandbox.world.state import ChannelKind, Overwrite
 from storage.database import Database
 from storage.maintenance.backups import back_up_today
+from training.models.torch_model import MaskedLm
 from training.settings import DEFAULT_BASE_MODEL
 
 TOKEN = "MTEwMDAwMDAwMDAwMDAwMDMwMQ.GxYz12.right-t0ken-right-t0ken-right"
@@ -424,6 +427,17 @@ async def test_a_base_model_that_is_not_there(home: Path) -> None:
     code, found = await machine(home, base_model="./none")
     assert code == 69
     assert "there is no such folder" in found["base model"]
+
+
+async def test_a_base_model_is_asked_easy_blanks(home: Path, tmp_path: Path) -> None:
+    MaskedLm(tiny_distilbert(), tiny_tokenizer(), base="tiny").save(tmp_path / "untrained")
+    untrained = str(tmp_path / "untrained")
+    code, found = await machine(home, base_model=untrained, allow_weak_base=False)
+    assert code != 0
+    assert re.match(r"✗ The base model .* fills in only \d+ of \d+ easy blanks", found["base model"])
+    code, found = await machine(home, base_model=untrained, allow_weak_base=True)
+    assert code == 0
+    assert re.search(r"^✓ .* MB, .*, knows \d+% of the easy blanks$", found["base model"])
 
 
 @pytest.mark.parametrize(
